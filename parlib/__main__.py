@@ -1,0 +1,162 @@
+"""`python -m parlib`: the panel of this machine; with a word after it, the lessons, a check, a fresh start.
+
+    machine    what is this machine?
+    lab        open the lessons in JupyterLab
+    check      is this exercise notebook right?
+    reset      forget predictions, answers and measurements
+
+Thin on purpose: each command parses, calls one function of the library, and prints what it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+WELCOME = "The lessons are open at\n\n    {}\n\nStop with Ctrl+C."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0: all is well). Mistakes end with one sentence and code 1 or 2."""
+    options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m parlib", description="Many Bakers, Many Chefs")
+    parser.set_defaults(run=show_machine)
+    commands = parser.add_subparsers(title="commands", metavar="command")
+    commands.add_parser("machine", help="what is this machine? (also without a command)").set_defaults(run=show_machine)
+    lab = commands.add_parser("lab", help="open the lessons in JupyterLab")
+    lab.add_argument("--port", type=_port, help="listen here and nowhere else (default: 8888, or the next free one)")
+    lab.add_argument("--no-browser", action="store_true", help="only say the URL")
+    lab.set_defaults(run=open_lab)
+    check = commands.add_parser("check", help="is this exercise notebook right?")
+    check.add_argument("notebook", type=Path, help="for example exercises/02_exercises.ipynb")
+    check.set_defaults(run=check_exercises)
+    reset = commands.add_parser("reset", help="forget predictions, answers and measurements")
+    reset.set_defaults(run=forget)
+    return parser
+
+
+# ---- The commands ---------------------------------------------------------------------------------------------------
+
+
+def show_machine(options: argparse.Namespace) -> int:
+    """Print the machine panel."""
+    from parlib.host import machine
+
+    print(machine())
+    return 0
+
+
+def check_exercises(options: argparse.Namespace) -> int:
+    """Check one exercise notebook and print its points."""
+    from parlib.grading import check_notebook
+
+    return check_notebook(options.notebook)
+
+
+def forget(options: argparse.Namespace) -> int:
+    """Delete what the learner left behind; the lessons themselves stay as they are."""
+    from parlib import study
+
+    study.reset()
+    print("Forgotten: predictions, answers and measurements. The lessons are as they were.")
+    return 0
+
+
+def open_lab(options: argparse.Namespace) -> int:
+    """Open the first lesson in JupyterLab; comes back when the server is stopped."""
+    notebook = first_lesson()
+    if options.port is not None:
+        check_port(options.port)
+    serve(lab_arguments(notebook, options.port, browser=not options.no_browser and has_display()))
+    return 0
+
+
+# ---- What `lab` needs to know ---------------------------------------------------------------------------------------
+
+
+def first_lesson(places: Sequence[Path] | None = None) -> Path:
+    """The first notebook of the course: here, or beside the library; a sentence and the end if there is none."""
+    places = places or (Path.cwd(), Path(__file__).resolve().parent.parent)
+    for place in places:
+        lessons = sorted((place / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+        if lessons:
+            return lessons[0]
+    looked = " or ".join(dict.fromkeys(str(place / "notebooks") for place in places))
+    raise SystemExit(f"No lessons in {looked}: run this command in the folder of the course, which holds notebooks/.")
+
+
+def lab_arguments(notebook: Path, port: int | None, *, browser: bool, root: bool | None = None) -> list[str]:
+    """What to tell JupyterLab: this lesson, this port, no questions on first use, nothing from the network."""
+    root = is_root() if root is None else root
+    return [
+        f"--ServerApp.root_dir={notebook.parent.parent}",  # so that links to the exercises work
+        f"--LabApp.default_url=/lab/tree/{notebook.parent.name}/{notebook.name}",
+        *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
+        *([] if browser else ["--no-browser"]),
+        *(["--allow-root"] if root else []),  # as in a container, where root is the only user
+        f"--IdentityProvider.token={secrets.token_hex(16)}",  # ours, so that we can say the whole URL in one line
+        "--ServerApp.answer_yes=True",  # Ctrl+C stops it at once
+        "--Application.log_level=ERROR",
+        "--LabApp.news_url=None",  # no prompt about news, and no request for them
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+    ]
+
+
+def serve(arguments: list[str]) -> None:
+    """Run JupyterLab with these arguments until it is stopped, having said its URL."""
+    try:
+        from jupyterlab.labapp import LabApp
+    except ImportError:
+        raise SystemExit("JupyterLab is not installed: run  pip install -r requirements.txt") from None
+    server = LabApp.initialize_server(argv=arguments)
+    # The server listens from its loop's first turn on; said then, the URL can be opened the moment it is read.
+    server.io_loop.add_callback(lambda: print(WELCOME.format(lesson_url(server)), flush=True))
+    server.start()
+
+
+def lesson_url(server: Any) -> str:
+    """The whole URL of the first lesson on a running server, password (token) included."""
+    return f"{server.connection_url.rstrip('/')}{server.default_url}?token={server.identity_provider.token}"
+
+
+def check_port(port: int, host: str = "127.0.0.1") -> None:
+    """A sentence and the end if nothing can listen on this port."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # a port whose last user has gone is free; on Windows the option means something else
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise SystemExit(f"Port {port} is for administrators: choose one above 1023 or leave out --port.") from None
+        except OSError:
+            raise SystemExit(f"Port {port} is taken: choose another, or leave out --port to get a free one.") from None
+
+
+def has_display(environment: Mapping[str, str] = os.environ, system: str = sys.platform) -> bool:
+    """Is there a screen to open a browser on? Windows and macOS always have one; elsewhere a variable tells."""
+    return system in ("win32", "darwin") or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+def is_root() -> bool:
+    """Is this the administrator, whom JupyterLab refuses unless told otherwise?"""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
