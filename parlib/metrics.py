@@ -1,0 +1,72 @@
+"""How well did it go? Four numbers, each a line of arithmetic on runs or seconds.
+
+    speedup = baseline / run      efficiency = speedup / workers
+    imbalance = busiest / mean    overhead = elapsed · workers − work
+
+Wherever seconds are wanted, a `Run` (its `elapsed`), a number, or a sequence of either will
+do; of a sequence, the median counts. A metric does not know whether its seconds were
+measured or simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from .trace import Run, Trace
+
+__all__ = ["efficiency", "imbalance", "overhead", "speedup"]
+
+Seconds = float | Run | Sequence[float] | Sequence[Run]
+
+
+def speedup(baseline: Seconds, run: Seconds) -> float:
+    """How many times faster `run` is than `baseline`, the best plain serial code for the job.
+
+    >>> speedup(6.0, [2.0, 3.0, 9.0])
+    2.0
+    """
+    seconds = seconds_of(run)
+    if not seconds:
+        raise ValueError("a speedup needs a run that took some time, and this one took 0 seconds")
+    return seconds_of(baseline) / seconds
+
+
+def efficiency(baseline: Seconds, run: Seconds, workers: int | None = None) -> float:
+    """The share of its workers that a run made good use of: speedup / workers; 1 is perfect.
+
+    `workers` is needed only where `run` is given in seconds.
+    """
+    first = run[0] if isinstance(run, Sequence) else run
+    if workers is None and not isinstance(first, Run):
+        raise TypeError("an efficiency needs the number of workers: pass a Run, or workers=")
+    return speedup(baseline, run) / (workers if workers is not None else first.workers)
+
+
+def imbalance(run: Run | Trace) -> float:
+    """The busiest worker's occupied time over the mean of all workers; 1 is perfect, idle ones count."""
+    trace = run.trace if isinstance(run, Run) else run
+    if not trace.work:
+        return 1.0
+    busy = np.bincount(trace.worker, trace.finished - trace.started, minlength=trace.workers)
+    return float(busy.max() / busy.mean())
+
+
+def overhead(run: Run) -> float:
+    """Worker-seconds that were not work: elapsed · workers − work."""
+    return run.elapsed * run.workers - run.trace.work
+
+
+def seconds_of(value: Any) -> float:
+    """Seconds of a run, of a number, or the median of a sequence of them."""
+    if isinstance(value, Run):
+        return value.elapsed
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, Sequence | np.ndarray) and len(value):
+        return float(median(map(seconds_of, value)))
+    raise TypeError(f"seconds are a Run, a number, or a sequence of them, not {value!r}")

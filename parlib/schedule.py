@@ -1,0 +1,263 @@
+"""How does a plan meet a backend? One loop runs any plan on any crew of workers.
+
+    get_ready ──► a free slot? ──► submit ──► wait ──► done ──► get_ready ──► …
+
+At most `workers` tasks are in flight. Whenever a slot is free, the first ready task by
+`order` goes to it (ties by plan position, then to the lowest slot). Tasks wait in a
+`TopologicalSorter`; workers stand behind `submit` and `wait`. A value is dropped once its
+last reader has received it.
+
+The loop does not know what kind of plan it runs, nor whether its workers are threads,
+processes or numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from typing import Any
+
+from .backends import Serial, count_workers, find
+from .orders import Schedule, in_turn
+from .plan import Plan, Task
+from .trace import Done, Gaps, Run, Skipped, Trace, WorkerLost, describe
+from .worker import inside, note_nesting
+
+__all__ = ["execute"]
+
+GRACE = 1.0  # seconds for tasks still running when another has failed: a new pool would cost about as much
+HASTE = 0.25  # seconds for them when the learner presses stop
+
+
+def execute(
+    plan: Plan,
+    workers: int | None = None,
+    backend: Any = "threads",
+    *,
+    order: Callable[[Plan, int, Any], Schedule] = in_turn,
+    on_error: str = "stop",
+    stop_when: Callable[[Run], bool] | None = None,
+    began: float | None = None,
+) -> Run:
+    """Run every task of `plan` on `workers` workers of `backend`, and tell what happened.
+
+    `order(plan, workers, backend)` ranks the ready tasks. `on_error="skip"` puts a
+    `Skipped` where a task failed and goes on. Once `stop_when(run_so_far)` is true, no
+    further task starts. `began` is the `perf_counter` reading from which seconds count
+    (now, unless said).
+
+    Raises what a task raised, with a note that names the task, and `WorkerLost` when a
+    worker dies; both carry the unfinished `run`.
+
+    >>> from parlib import Plan, Simulated, Task
+    >>> execute(Plan([Task("dough", None, cost=2.0)]), workers=1, backend=Simulated())
+    <Run: 1 task on 1 simulated worker, 2.00 s, 100% busy>
+    """
+    job = Job(plan, workers, backend, on_error, time.perf_counter() if began is None else began)
+    graph = TopologicalSorter(plan.graph)
+    graph.prepare()
+    ready = Ready(plan, job.workers, order(plan, job.workers, job.place))
+    with job.hire() as crew:
+        try:
+            while graph.is_active() and not job.over:
+                for name in graph.get_ready():
+                    graph.done(name) if job.passes_over(name) else ready.add(name)
+                for task, slot in ready.assignments(crew.clock()):
+                    crew.submit(task, slot, job.values_for(task))
+                for done in crew.wait(until=ready.next_release):
+                    graph.done(done.task.name)
+                    ready.free(done.slot)
+                    job.note(done)
+                if stop_when is not None and stop_when(job.run_so_far()):
+                    job.stopped = ready.closed = True
+            return job.finished()
+        except BaseException as error:
+            job.break_off(error)
+            raise
+
+
+class Ready:
+    """Tasks whose needs are met, and slots that have nothing to do."""
+
+    def __init__(self, plan: Plan, workers: int, schedule: Schedule) -> None:
+        self.plan, self.schedule = plan, schedule
+        self.slots = list(range(workers))  # a heap: the lowest first
+        self.queues: dict[int | None, list[tuple[float, int]]] = {None: []}  # heaps by slot; None: any slot will do
+        self.later: list[tuple[float, int]] = []  # a heap of tasks by the moment of their release
+        self.closed = False  # True: no further task starts
+        for name, slot in schedule.worker.items():
+            if slot not in range(workers):
+                raise ValueError(f"task {name!r} is meant for worker {slot}, but the workers are 0 to {workers - 1}")
+            self.queues[slot] = []
+
+    def add(self, name: str) -> None:
+        """This task's needs are met."""
+        position = self.plan.position[name]
+        if release := self.plan.tasks[position].release:
+            heapq.heappush(self.later, (release, position))
+        else:
+            self._queue(position)
+
+    def free(self, slot: int) -> None:
+        """This slot has nothing to do."""
+        heapq.heappush(self.slots, slot)
+
+    def assignments(self, now: float) -> Iterator[tuple[Task, int]]:
+        """Pairs of a task and a slot that can start at `now`, as long as there are any."""
+        while self.later and self.later[0][0] <= now:
+            self._queue(heapq.heappop(self.later)[1])
+        while self.slots and not self.closed and (queues := self._open_queues()):
+            queue = min(queues, key=lambda slot: self.queues[slot][0])
+            _, position = heapq.heappop(self.queues[queue])
+            yield self.plan.tasks[position], self._take(queue)
+
+    @property
+    def next_release(self) -> float | None:
+        """The moment, in seconds, when waiting for a release ends; None if nothing waits for one."""
+        return self.later[0][0] if self.later and not self.closed else None
+
+    def _queue(self, position: int) -> None:
+        name = self.plan.tasks[position].name
+        entry = self.schedule.rank.get(name, 0.0), position
+        heapq.heappush(self.queues[self.schedule.worker.get(name)], entry)
+
+    def _open_queues(self) -> list[int | None]:
+        """The queues with a task in them and a free slot for it."""
+        return [slot for slot, queue in self.queues.items() if queue and (slot is None or slot in self.slots)]
+
+    def _take(self, slot: int | None) -> int:
+        if slot is None:
+            return heapq.heappop(self.slots)
+        self.slots.remove(slot)
+        heapq.heapify(self.slots)
+        return slot
+
+
+class Job:
+    """What the loop knows of one run: values, spans, and how it is going."""
+
+    def __init__(self, plan: Plan, workers: int | None, backend: Any, on_error: str, began: float) -> None:
+        if on_error not in ("stop", "skip"):
+            raise ValueError(f"on_error must be 'stop' or 'skip', not {on_error!r}")
+        self.place = _here_or(find(backend))
+        asked = count_workers(workers, self.place, plan)
+        self.workers = 1 if isinstance(self.place, Serial) else asked
+        self.plan, self.skipping, self.began = plan, on_error == "skip", began
+        self.values = dict(plan.inputs)
+        self.readers = Counter(name for task in plan.tasks for name in task.needs)
+        self.readers.update(plan.keep)
+        self.rows: list[tuple[Any, ...]] = []  # what becomes the trace
+        self.error: BaseException | None = None  # what ended the run
+        self.failed: str | None = None  # the task that did
+        self.stopped = self.nested = False
+
+    def hire(self) -> Any:
+        """The crew of this run; a lenient plan, if failing tasks are to be skipped."""
+        doing = lenient(self.plan) if self.skipping else self.plan
+        self.crew = self.place.hire(doing, self.workers, self.began)
+        return self.crew
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.error is not None or (self.stopped and not self.crew.running)
+
+    def passes_over(self, name: str) -> bool:
+        """Whether a task cannot run because what it needs was skipped; then it is skipped as well."""
+        if not self.skipping:
+            return False
+        needs = self.plan.tasks[self.plan.position[name]].needs
+        gap = next((value for need in needs if isinstance(value := self.values.get(need), Skipped)), None)
+        if gap is not None:
+            self.values[name] = gap
+        return gap is not None
+
+    def values_for(self, task: Task) -> list[Any]:
+        """The values a task needs, in its order; those with no other reader are let go."""
+        values = [self.values[name] for name in task.needs]
+        for name in task.needs:
+            self._let_go(name)
+        return values
+
+    def note(self, done: Done) -> None:
+        """Keep what a finished task made, and its span."""
+        task, value, error = done.task, done.value, done.error
+        if isinstance(value, Gaps):
+            error = self._name_gaps(task, value)
+        elif error is not None:
+            error.add_note(f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
+            value = Skipped(task.name, task.item, error)
+        self.rows.append((task.name, task.kind, *done[1:2], *done[4:9], error and describe(error)))
+        self.values[task.name] = value
+        self.readers[task.name] or self.values.pop(task.name)
+        self.nested = self.nested or done.nested
+        if error is not None and self.error is None and (not self.skipping or isinstance(error, WorkerLost)):
+            self.error, self.failed = error, task.name
+
+    def run_so_far(self) -> Run:
+        """The run as it stands: its result is made of what has finished."""
+        return self._run({name: self.values[name] for name in self.plan.keep if name in self.values})
+
+    def finished(self) -> Run:
+        """The run, when the loop is through; raises what ended it early."""
+        if self.error is not None:
+            raise self.error
+        run = self.run_so_far()
+        if self.nested:
+            warnings.warn("a task started a run of its own; inside a worker that runs serially", RuntimeWarning, stacklevel=3)
+        return run
+
+    def break_off(self, error: BaseException) -> None:
+        """Stop what is still running, and give the exception the story so far."""
+        for done in self.crew.stop(HASTE if isinstance(error, KeyboardInterrupt) else GRACE):
+            self.note(done)
+        with contextlib.suppress(AttributeError):  # some exceptions take no attributes
+            error.run = self._run(None)  # type: ignore[attr-defined]
+
+    def _run(self, values: dict[str, Any] | None) -> Run:
+        names, kinds, *columns, errors = zip(*self.rows, strict=True) if self.rows else [()] * 9
+        texts = {number: text for number, text in enumerate(errors) if text}
+        crew, place = self.crew, self.place
+        trace = Trace(names, *columns, kinds=kinds, errors=texts, workers=self.workers, source=crew.source)
+        result = None if values is None else self.plan.finish(values)
+        return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, *crew.bill, self.failed, self.stopped, place.noun)
+
+    def _let_go(self, name: str) -> None:
+        self.readers[name] -= 1
+        if not self.readers[name]:
+            del self.values[name]
+
+    def _name_gaps(self, task: Task, results: Gaps) -> BaseException | None:
+        gaps = [number for number, value in enumerate(results) if isinstance(value, Skipped)]
+        for number in gaps:
+            results[number] = Skipped(task.name, task.items[number] if task.items else number, results[number].error)
+        return results[gaps[0]].error
+
+
+def lenient(plan: Plan) -> Plan:
+    """The same plan, in which a chunk whose items fail goes on with the others."""
+    other = copy(plan)
+    other.tasks = tuple(replace(task, fn=getattr(task.fn, "lenient", task.fn)) for task in plan.tasks)
+    return other
+
+
+def _here_or(place: Any) -> Any:
+    """`place`, but the caller itself if this already is a worker: workers hire no workers."""
+    if inside() and place.noun not in ("simulated worker", "serial worker"):
+        note_nesting()
+        return Serial()
+    return place
+
+
+def _item(task: Task, error: BaseException) -> str:
+    number = getattr(error, "_item", None)
+    if task.items is not None and number is not None:
+        return f", item {task.items[number]}"
+    return "" if task.item is None else f", item {task.item}"

@@ -1,0 +1,291 @@
+"""What if I had a million workers? One more backend, whose clock jumps.
+
+    real        submit ─ ─ wait ─ ─ the worker's clock ticks ─ ─ done
+    simulated   submit ─ compute when it would be done ─ jump there ─ done
+
+The loop, the plan, the trace and the pictures are those of real runs. A task goes to a
+free worker and starts `dispatch` after the later of "the coordinator is free" and "the
+worker is free", once all its values have arrived; it lasts (overhead + cost) / speed.
+With every cost given and the same seed, the same plan gives the same trace.
+
+The simulator does not know how long anything takes: you say it, or it runs each task once
+here and times it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from .plan import Plan, PlanError, Task, check_seconds, did_you_mean
+from .trace import Done
+from .worker import perform
+
+__all__ = ["Simulated"]
+
+Cost = float | Sequence[float] | Mapping[str, float] | Callable[[Task], float] | None
+Noise = float | tuple[float, float] | Callable[[np.random.Generator], float] | None
+
+
+class Simulated:
+    """A machine that exists only in numbers. All times in seconds.
+
+    cost       seconds per item of a data plan, else per task: a number, an array (one for
+               each item or task), a mapping by task name or kind, or a function of the
+               task. A task's own cost comes first. None: run the task once here, and time it.
+    startup    before a worker's first task
+    overhead   added to every task, on its worker
+    dispatch   that the one coordinator spends on every task, one task after the other
+    latency    for a value that moves from one worker to another, plus its bytes / bandwidth
+    bandwidth  bytes per second between workers
+    speeds     how fast each worker is (1 = as the costs say), or {kind: [for each worker]}
+    noise      stragglers: (probability, factor) makes some tasks that many times longer;
+               a number is the spread of a log-normal factor; or a function of a generator
+    seed       of the noise
+
+    With a cost given, a task without a function (`fn=None`) is only waited for.
+
+    >>> Simulated(cost=1.0, dispatch=0.25)
+    Simulated(cost=1.0, dispatch=0.25)
+    """
+
+    name, noun = "simulated", "simulated worker"
+
+    def __init__(
+        self,
+        cost: Cost = None,
+        *,
+        startup: float = 0.0,
+        overhead: float = 0.0,
+        dispatch: float = 0.0,
+        latency: float = 0.0,
+        bandwidth: float = math.inf,
+        speeds: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
+        noise: Noise = None,
+        seed: int = 0,
+    ) -> None:
+        self.cost = _checked_cost(cost)
+        self.startup = check_seconds("startup", startup)
+        self.overhead = check_seconds("overhead", overhead)
+        self.dispatch = check_seconds("dispatch", dispatch)
+        self.latency = check_seconds("latency", latency)
+        self.bandwidth = _positive("bandwidth", bandwidth)
+        self.speeds = _checked_speeds(speeds)
+        self.noise, self.seed = _checked_noise(noise), seed
+
+    def __repr__(self) -> str:
+        usual = vars(Simulated())
+        said = [f"{name}={_short(value)}" for name, value in vars(self).items() if not _same(value, usual[name])]
+        return f"Simulated({', '.join(said)})"
+
+    def count(self) -> int:
+        """Workers, when nobody says how many: one for each speed, else 4."""
+        tables = self.speeds.values() if isinstance(self.speeds, dict) else [self.speeds]
+        return next((len(table) for table in tables if table is not None), 4)
+
+    def hire(self, plan: Plan, workers: int, began: float) -> SimulatedCrew:
+        """The workers of one run; their clock starts at 0."""
+        return SimulatedCrew(self, plan, workers)
+
+    def seconds(self, task: Task, plan: Plan | None = None) -> float | tuple[float, ...] | None:
+        """The cost of a task (one for each worker, if they differ), or None if only running it can tell."""
+        if task.cost is not None:
+            return tuple(task.cost) if isinstance(task.cost, Iterable) else float(task.cost)
+        if self.cost is None or isinstance(self.cost, Mapping):
+            cost = (self.cost or {}).get(task.name, (self.cost or {}).get(task.kind))
+            return None if cost is None else cost * self._items(task)
+        if callable(self.cost):
+            return check_seconds(f"the cost of task {task.name!r}", self.cost(task))
+        if isinstance(self.cost, np.ndarray):
+            return self._from_array(task, plan)
+        return self.cost * self._items(task)
+
+    def speed(self, task: Task, worker: int) -> float:
+        """How fast `worker` is at `task`; 1 unless `speeds` say otherwise."""
+        table = self.speeds
+        if isinstance(table, dict):
+            if task.kind not in table:
+                raise PlanError(f"speeds has no entry for kind {task.kind!r} of task {task.name!r}{did_you_mean(task.kind, table)}")
+            table = table[task.kind]
+        return 1.0 if table is None else table[worker]
+
+    def _from_array(self, task: Task, plan: Plan | None) -> float:
+        places = task.items if task.items is not None else range((position := plan.position[task.name] if plan else 0), position + 1)
+        if len(places) and not (0 <= places[0] and places[-1] < len(self.cost)):
+            raise PlanError(f"cost has {len(self.cost)} entries, but task {task.name!r} needs entry {places[-1]}: give one for each")
+        return math.fsum(self.cost[place] for place in places)
+
+    @staticmethod
+    def _items(task: Task) -> int:
+        return 1 if task.items is None else len(task.items)
+
+
+class SimulatedCrew:
+    """The workers of one simulated run: when each is free, where each value lies, what time it is."""
+
+    bill = 0, 0.0  # nothing is copied anywhere
+
+    def __init__(self, place: Simulated, plan: Plan, workers: int) -> None:
+        self.place, self.plan, self.now = place, plan, 0.0
+        self.free = [place.startup] * workers  # when each worker is free
+        self.coordinator = 0.0  # when the coordinator is free
+        self.made: dict[str, tuple[int, float, int]] = {}  # by value: who made it, when, how many bytes
+        self.coming: list[tuple[float, int, Done]] = []  # a heap: the next to finish first
+        self.factor = self._stragglers()
+        self.source = "simulated"
+        self._check(workers)
+
+    def __enter__(self) -> SimulatedCrew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is on its way."""
+        return bool(self.coming)
+
+    def clock(self) -> float:
+        """Virtual seconds since the run began."""
+        return self.now
+
+    def submit(self, task: Task, slot: int, values: list[Any]) -> None:
+        """Work out when `slot` will have finished `task`, and what it makes."""
+        self.coordinator = max(self.coordinator, self.now, self.free[slot]) + self.place.dispatch
+        arrivals = (self._arrival(task, name, value, slot) for name, value in zip(task.needs, values, strict=True))
+        started = max(self.coordinator, *arrivals, self.now)
+        value, error, seconds = self._do(task, values, slot)
+        speed = self.place.speed(task, slot)
+        finished = started + (self.place.overhead + seconds) / speed * self.factor[self.plan.position[task.name]]
+        self.free[slot] = finished
+        done = Done(task, slot, value, error, self.now, started, finished, finished, finished - started)
+        heapq.heappush(self.coming, (finished, slot, done))
+
+    def wait(self, until: float | None = None) -> list[Done]:
+        """Jump to the moment when the next tasks finish, or to `until` if that is earlier."""
+        if not self.coming or (until is not None and until < self.coming[0][0]):
+            self.now = max(self.now, until or 0.0)
+            return []
+        self.now = self.coming[0][0]
+        done = []
+        while self.coming and self.coming[0][0] == self.now:
+            done.append(heapq.heappop(self.coming)[2])
+            self.made[done[-1].task.name] = done[-1].slot, self.now, self._bytes(done[-1].value)
+        return done
+
+    def stop(self, grace: float) -> list[Done]:
+        """Nothing goes on in a simulation."""
+        self.coming.clear()
+        return []
+
+    def _do(self, task: Task, values: list[Any], slot: int) -> tuple[Any, BaseException | None, float]:
+        """What the task makes, and how long it takes at speed 1."""
+        seconds = self.place.seconds(task, self.plan)
+        if isinstance(seconds, tuple):
+            seconds = seconds[slot]
+        if task.fn is None:
+            return None, None, seconds or 0.0
+        report = perform(task.fn, *values)
+        if seconds is None:
+            self.source = "simulated from a measured cost"
+            seconds = report.finished - report.started
+        return report.value, report.error, seconds
+
+    def _arrival(self, task: Task, name: str, value: Any, slot: int) -> float:
+        maker, finished, size = self.made.get(name, (slot, 0.0, 0))
+        if maker == slot:
+            return finished
+        size = task.needs[name] if isinstance(task.needs, Mapping) else size
+        return finished + self.place.latency + size / self.place.bandwidth
+
+    def _bytes(self, value: Any) -> int:
+        return 0 if self.place.bandwidth == math.inf else nbytes(value)
+
+    def _stragglers(self) -> np.ndarray:
+        """How much longer each task of the plan takes, drawn in plan order, whoever works on it."""
+        noise, generator, shape = self.place.noise, np.random.default_rng(self.place.seed), len(self.plan)
+        if noise is None:
+            return np.ones(shape)
+        if callable(noise):
+            return np.array([check_seconds("noise", noise(generator)) for _ in range(shape)])
+        if isinstance(noise, tuple):
+            return np.where(generator.random(shape) < noise[0], noise[1], 1.0)
+        return np.exp(noise * generator.standard_normal(shape))
+
+    def _check(self, workers: int) -> None:
+        tables = self.place.speeds.values() if isinstance(self.place.speeds, dict) else [self.place.speeds]
+        for table in tables:
+            if table is not None and len(table) < workers:
+                raise PlanError(f"speeds has {len(table)} entries, one for each worker, but there are {workers} workers")
+        for task in self.plan.tasks:
+            seconds = self.place.seconds(task, self.plan)
+            if seconds is None and task.fn is None:
+                raise PlanError(f"task {task.name!r} has neither a function to time nor a cost: give it one of them")
+            if isinstance(seconds, tuple) and len(seconds) < workers:
+                raise PlanError(f"task {task.name!r} has costs for {len(seconds)} workers, but there are {workers}")
+            self.place.speed(task, 0)
+
+
+def nbytes(value: Any) -> int:
+    """How many bytes a value would take on its way: those of an array, else of its pickle."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    try:
+        return len(pickle.dumps(value))
+    except Exception:  # what cannot be pickled does not travel: nothing to charge
+        return 0
+
+
+def _checked_cost(cost: Any) -> Any:
+    if cost is None or callable(cost):
+        return cost
+    if isinstance(cost, Mapping):
+        return {name: check_seconds(f"the cost of {name!r}", seconds) for name, seconds in cost.items()}
+    if isinstance(cost, Real):
+        return check_seconds("cost", cost)
+    array = np.array(cost, dtype=float)
+    if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all():
+        raise PlanError("cost must be a row of finite numbers of seconds, 0 or more, one for each item or task")
+    return array
+
+
+def _checked_speeds(speeds: Any) -> Any:
+    if speeds is None:
+        return None
+    if isinstance(speeds, Mapping):
+        return {kind: _checked_speeds(row) for kind, row in speeds.items()}
+    return [_positive(f"the speed of worker {worker}", speed) for worker, speed in enumerate(speeds)]
+
+
+def _checked_noise(noise: Any) -> Any:
+    if noise is None or callable(noise):
+        return noise
+    if isinstance(noise, Sequence):
+        probability, factor = noise
+        if not 0 <= probability <= 1:
+            raise ValueError(f"noise=(probability, factor) needs a probability from 0 to 1, not {probability}")
+        return float(probability), check_seconds("the factor of noise", factor)
+    return check_seconds("noise", noise)
+
+
+def _positive(what: str, number: Any) -> float:
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{what} must be a number, not {number!r}")
+    if not number > 0:
+        raise ValueError(f"{what} must be more than 0, not {number}")
+    return float(number)
+
+
+def _short(value: Any) -> str:
+    return f"<{len(value)} numbers>" if isinstance(value, np.ndarray) else repr(value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and not isinstance(one, np.ndarray) and one == other)
