@@ -19,7 +19,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -54,6 +54,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         one_thread.__exit__()
         self.place.release(self)
+        self.courier.unload()
 
     def clock(self) -> float:
         """Seconds since the run began."""
@@ -303,6 +304,8 @@ class Borrowed:
     def _courier(self, workers: int) -> Courier:
         if isinstance(self.executor, ThreadPoolExecutor | InCaller):
             return InPlace()
+        from concurrent.futures import ProcessPoolExecutor
+
         return SharedMemory(workers) if isinstance(self.executor, ProcessPoolExecutor) else Pickled()
 
     def release(self, crew: Crew) -> None:
@@ -313,11 +316,11 @@ class Borrowed:
         warnings.warn(f"still running on {self.name}, which cannot stop them: {names}", RuntimeWarning, stacklevel=2)
 
 
-class Dask:
+class Dask(_Local):
     """A Dask cluster: the client in use, or one of this machine's own, kept for the next run."""
 
     name, noun = "dask", "dask worker"
-    _cluster: Any = None
+    _own: Any = None  # the client of a cluster that was started here
 
     def __init__(self, client: Any = None) -> None:
         self._given = client
@@ -338,12 +341,19 @@ class Dask:
             raise ImportError("backend='dask' needs Dask: pip install 'dask[distributed]'") from None
         try:
             return default_client()
-        except ValueError:
+        except ValueError:  # nobody has a cluster yet
             cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-            return Client(cluster)
+            Dask._own = Client(cluster)
+            return Dask._own
 
-    release = _Local.release
-    abandon = Borrowed.abandon
+    abandon = Borrowed.abandon  # type: ignore[assignment]  # it cannot stop its tasks either
+
+    @classmethod
+    def close(cls) -> None:
+        if Dask._own is not None:
+            Dask._own.cluster.close()
+            Dask._own.close()
+            Dask._own = None
 
 
 PLACES: dict[str, Callable[[], Any]] = {

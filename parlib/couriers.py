@@ -39,6 +39,7 @@ class Courier(Protocol):
     def call(self, task: Task, slot: int, values: list[Any]) -> tuple[Any, ...]: ...  # what to submit
     def open(self, report: Report, slot: int) -> Report: ...  # unpack an answer
     def were_on(self, processes: set[int]) -> list[str]: ...  # the tasks these processes were working on
+    def unload(self) -> None: ...  # the run is over
 
 
 class InPlace:
@@ -57,6 +58,9 @@ class InPlace:
 
     def were_on(self, processes: set[int]) -> list[str]:
         return []
+
+    def unload(self) -> None:
+        pass
 
 
 class Pickled(InPlace):
@@ -82,10 +86,12 @@ class SharedMemory:
 
     @property
     def shared_bytes(self) -> int:
+        """Copied for this run, all inputs together."""
         return self.shelf.bytes
 
     @property
     def shared_seconds(self) -> float:
+        """That the copying took."""
         return self.shelf.seconds
 
     def load(self, plan: Plan) -> None:
@@ -120,6 +126,10 @@ class SharedMemory:
     def were_on(self, processes: set[int]) -> list[str]:
         rows = np.frombuffer(self.board.map(), np.int64).reshape(self.workers, 2)
         return [self.plan.tasks[position].name for position, process in rows if process in processes]
+
+    def unload(self) -> None:
+        """Free the shared memory, even where an exception still remembers this run; results keep their own."""
+        del self.shelf, self.board, self.outbox, self.messages
 
 
 def checked(send: Any, value: Any, what: str, *more: Any) -> bytes:

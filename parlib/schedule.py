@@ -220,6 +220,7 @@ class Job:
             self.note(done)
         with contextlib.suppress(AttributeError):  # some exceptions take no attributes
             error.run = self._run(None)  # type: ignore[attr-defined]
+        self.error = None  # it knows this job by its traceback: a circle would keep all values alive
 
     def _run(self, values: dict[str, Any] | None) -> Run:
         names, kinds, *columns, errors = zip(*self.rows, strict=True) if self.rows else [()] * 9
