@@ -56,25 +56,27 @@ LATER = {
 
 _home = {name: module for module, names in LATER.items() for name in names}
 
+# fmt: off
 __all__ = [
     # the three paradigms, and their plans
-    *("data_parallel", "task_parallel", "pipeline_parallel"),
-    *("data_plan", "task_plan", "pipeline_plan", "split", "Stage"),
+    "data_parallel", "task_parallel", "pipeline_parallel",
+    "data_plan", "task_plan", "pipeline_plan", "split", "Stage",
     # the heart
-    *("Plan", "Task", "PlanError", "execute", "Schedule"),
-    *("in_turn", "longest_path_first", "by_assignment", "greedy", "optimum"),
+    "Plan", "Task", "PlanError", "execute", "Schedule",
+    "in_turn", "longest_path_first", "by_assignment", "greedy", "optimum",
     # where work runs
-    *("Simulated", "machine", "share", "close"),
+    "Simulated", "machine", "share", "close",
     # what happened
-    *("Run", "Trace", "Span", "Skipped", "WorkerLost"),
+    "Run", "Trace", "Span", "Skipped", "WorkerLost",
     # what it means
-    *("speedup", "efficiency", "imbalance", "overhead"),
-    *("amdahl", "gustafson", "karp_flatt", "usl", "usl_peak", "fit"),
-    *("brent", "graham_bound", "longest_first_bound", "point_to_point", "ring_all_reduce", "tree_all_reduce"),
-    *("pipeline_time", "pipeline_bubble", "johnson", "flow_shop_makespan", "straggler_probability", "expected_maximum"),
+    "speedup", "efficiency", "imbalance", "overhead",
+    "amdahl", "gustafson", "karp_flatt", "usl", "usl_peak", "fit",
+    "brent", "graham_bound", "longest_first_bound", "point_to_point", "ring_all_reduce", "tree_all_reduce",
+    "pipeline_time", "pipeline_bubble", "johnson", "flow_shop_makespan", "straggler_probability", "expected_maximum",
     # measuring, drawing, learning
     *_home,
 ]
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:

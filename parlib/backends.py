@@ -13,18 +13,17 @@ methods, whose clock jumps. A crew does not know why it is given a task now: tha
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from .blas import THREAD_VARIABLES, one_thread
-from .couriers import Courier, InPlace, Pickled, SharedMemory, prepare
+from .blas import one_thread
+from .couriers import Courier, InPlace, Pickled, SharedMemory
+from .executors import InCaller, WarmThreads, dead_processes, new_pool
 from .host import usable_cores
 from .plan import Plan, PlanError, Task, check_count, did_you_mean
 from .simulation import Simulated
@@ -113,7 +112,9 @@ class Crew:
             seconds = min(report.finished - report.started, received - submitted)
             started = submitted + (received - submitted - seconds) / 2
             report = report._replace(started=started, finished=started + seconds)
-        return Done(task, slot, report.value, report.error, submitted, report.started, report.finished, received, *report[4:])
+        return Done(
+            task, slot, report.value, report.error, submitted, report.started, report.finished, received, *report[4:]
+        )
 
     def _report(self, future: Future, task: Task, slot: int) -> tuple[Report, float]:
         """The worker's report in this run's time, and when it was in hand."""
@@ -131,7 +132,10 @@ class Crew:
         return Report(None, error, now, now, 0.0, False), now
 
     def _lost(self, task: Task) -> WorkerLost:
-        suspects = self.courier.were_on(self.dead or set()) or [task.name, *(other.name for other, *_ in self.running.values())]
+        suspects = self.courier.were_on(self.dead or set()) or [
+            task.name,
+            *(other.name for other, *_ in self.running.values()),
+        ]
         names = " or ".join(map(repr, suspects))
         why = "it was killed, ran out of memory, or left by os._exit"
         return WorkerLost(f"a worker died while working on {names}: {why}; the next run gets new workers", suspects)
@@ -162,15 +166,6 @@ class _Local:
         pass
 
 
-class InCaller(Executor):
-    """An executor without workers: it calls the function at once, in the thread that submits."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
 class Serial(_Local):
     """One task after the other, in the thread that called."""
 
@@ -178,44 +173,6 @@ class Serial(_Local):
 
     def hire(self, plan: Plan, workers: int, began: float) -> Crew:
         return Crew(self, InCaller(), InPlace(), plan, began)
-
-
-class WarmThreads(Executor):
-    """Threads that stay for the next run. They are daemons, so the program can end while one is busy."""
-
-    def __init__(self) -> None:
-        self.idle: deque[_Thread] = deque()
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
-        try:
-            thread = self.idle.pop()
-        except IndexError:
-            thread = _Thread(self.idle)
-        future.thread = thread  # type: ignore[attr-defined]  # so that a crew can give it up
-        thread.inbox.put((future, fn, args, kwargs))
-        return future
-
-
-class _Thread(threading.Thread):
-    """A worker that takes calls from its inbox until it is given up."""
-
-    def __init__(self, idle: deque[_Thread]) -> None:
-        super().__init__(name="parlib worker", daemon=True)
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.idle, self.given_up = idle, False
-        self.start()
-
-    def run(self) -> None:
-        while (call := self.inbox.get()) is not None:
-            future, fn, args, kwargs = call
-            answer = fn(*args, **kwargs)
-            del call, fn, args, kwargs  # an idle worker holds on to nobody's data
-            if self.given_up:
-                return
-            self.idle.append(self)  # first, so that the next submission finds it
-            future.set_result(answer)
-            del future, answer
 
 
 class Threads(_Local):
@@ -238,7 +195,7 @@ class Processes(_Local):
     """Processes of this machine, kept warm. They share no memory but what is put there for them."""
 
     name, noun = "processes", "process"
-    _idle: list[Any] = []  # at most one pool waits for the next run
+    _idle: ClassVar[list[Any]] = []  # at most one pool waits for the next run
     _lock = threading.Lock()
 
     def hire(self, plan: Plan, workers: int, began: float) -> Crew:
@@ -254,7 +211,7 @@ class Processes(_Local):
                 if pool.size >= workers and not dead_processes(pool):
                     return pool
                 pool.shutdown(wait=False, kill_workers=True)
-        return _new_pool(max(workers, min(usable_cores(), 8)))  # a few more than asked for: sliders move
+        return new_pool(max(workers, min(usable_cores(), 8)))  # a few more than asked for: sliders move
 
     def release(self, crew: Crew) -> None:
         with self._lock:
@@ -271,21 +228,6 @@ class Processes(_Local):
         with cls._lock:
             while cls._idle:
                 cls._idle.pop().shutdown(wait=True, kill_workers=True)
-
-
-def _new_pool(size: int) -> Any:
-    from loky import ProcessPoolExecutor as Loky  # not the standard pool: it cannot send functions of a notebook
-
-    env = dict.fromkeys(THREAD_VARIABLES, "1")
-    pool = Loky(size, initializer=prepare, initargs=(os.getpid(),), env=env)
-    pool.size = size
-    return pool
-
-
-def dead_processes(pool: Any) -> set[int]:
-    """The process numbers of a pool's workers that are no longer alive."""
-    processes = dict(getattr(pool, "_processes", None) or {})
-    return {number for number, process in processes.items() if not process.is_alive()}
 
 
 class Borrowed:

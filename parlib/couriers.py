@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
@@ -25,15 +26,17 @@ import numpy as np
 from .blas import one_thread
 from .plan import Plan, PlanError, Task
 from .sharing import Handle, Memory, Shelf, opened, pack, pack_result, unpack, unpack_result, write_at
-from .trace import Gaps
+from .trace import Gaps, Skipped
 from .worker import Report, perform
 
 
 class Courier(Protocol):
     """Carries calls to workers and reports back."""
 
-    shared_bytes: int  # copied into shared memory
-    shared_seconds: float  # that this took
+    @property
+    def shared_bytes(self) -> int: ...  # copied into shared memory
+    @property
+    def shared_seconds(self) -> float: ...  # that this took
 
     def load(self, plan: Plan) -> None: ...  # prepare for this plan; PlanError if something cannot travel
     def call(self, task: Task, slot: int, values: list[Any]) -> tuple[Any, ...]: ...  # what to submit
@@ -119,9 +122,9 @@ class SharedMemory:
         self.messages.pop(slot, None)
         if report.error is not None:
             return report
-        *_, large = report.value
+        packed, parts, large = report.value
         outbox = self.outbox.pop(slot) if large else self.outbox[slot]
-        return report._replace(value=unpack_result(*report.value, outbox))
+        return report._replace(value=unpack_result(packed, parts, large, outbox))
 
     def were_on(self, processes: set[int]) -> list[str]:
         rows = np.frombuffer(self.board.map(), np.int64).reshape(self.workers, 2)
@@ -208,8 +211,11 @@ def portable(error: BaseException) -> BaseException:
 
 
 def _packed(report: Report, outbox: Handle) -> Report:
+    value = report.value
+    if type(value) is Gaps:
+        value = Gaps(replace(one, error=portable(one.error)) if isinstance(one, Skipped) else one for one in value)
     try:
-        return report._replace(value=pack_result(report.value, outbox))
+        return report._replace(value=pack_result(value, outbox))
     except Exception as problem:
         why = f"its result cannot be sent back from a worker process ({problem}): return plain data or arrays"
         return report._replace(value=None, error=TypeError(why))

@@ -41,10 +41,12 @@ def efficiency(baseline: Seconds, run: Seconds, workers: int | None = None) -> f
 
     `workers` is needed only where `run` is given in seconds.
     """
-    first = run[0] if isinstance(run, Sequence) else run
-    if workers is None and not isinstance(first, Run):
-        raise TypeError("an efficiency needs the number of workers: pass a Run, or workers=")
-    return speedup(baseline, run) / (workers if workers is not None else first.workers)
+    if workers is None:
+        first = run[0] if isinstance(run, Sequence) else run
+        if not isinstance(first, Run):
+            raise TypeError("an efficiency needs the number of workers: pass a Run, or workers=")
+        workers = first.workers
+    return speedup(baseline, run) / workers
 
 
 def imbalance(run: Run | Trace) -> float:

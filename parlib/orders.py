@@ -56,7 +56,9 @@ def by_assignment(assignment: Mapping[str, int]) -> Callable[[Plan, int, Any], S
     def order(plan: Plan, workers: int, backend: Any) -> Schedule:
         for name in assignment:
             if name not in plan.position:
-                raise PlanError(f"the assignment names {name!r}, which is no task of the plan{did_you_mean(name, plan.position)}")
+                raise PlanError(
+                    f"the assignment names {name!r}, which is no task of the plan{did_you_mean(name, plan.position)}"
+                )
         return Schedule(worker=dict(assignment))
 
     return order
@@ -65,7 +67,7 @@ def by_assignment(assignment: Mapping[str, int]) -> Callable[[Plan, int, Any], S
 def greedy(plan: Plan, workers: int, backend: Any) -> Schedule:
     """Each task in turn on the worker that would finish it first; transfers and the future are ignored."""
     tasks = {task.name: task for task in plan.tasks}
-    free, finish, chosen = [0.0] * workers, {}, {}
+    free, finish, chosen = [0.0] * workers, dict[str, float](), dict[str, int]()
     for name in TopologicalSorter(plan.graph).static_order():
         ready = max((finish[need] for need in plan.graph[name]), default=tasks[name].release)
         row = cost_row(plan, tasks[name], workers, backend)
@@ -81,11 +83,15 @@ def optimum(plan: Plan, workers: int, backend: Any) -> Schedule:
     Raises PlanError for more than 10 tasks: the number of schedules grows beyond patience.
     """
     if len(plan) > FEW:
-        raise PlanError(f"optimum tries every schedule, and {len(plan)} tasks have too many: use at most {FEW}, or another order")
+        raise PlanError(
+            f"optimum tries every schedule, and {len(plan)} tasks have too many: use at most {FEW}, or another order"
+        )
     search = _Search(plan, workers, backend)
     search.extend({}, [0.0] * workers, 0.0)
     chosen = sorted(search.best, key=lambda name: search.best[name][0])
-    return Schedule({name: number for number, name in enumerate(chosen)}, {name: search.best[name][2] for name in chosen})
+    return Schedule(
+        {name: number for number, name in enumerate(chosen)}, {name: search.best[name][2] for name in chosen}
+    )
 
 
 class _Search:
@@ -112,7 +118,9 @@ class _Search:
             if start >= last and end + self.after[name] < self.seconds:
                 self.extend(chosen | {name: (start, end, slot)}, free[:slot] + [end] + free[slot + 1 :], start)
 
-    def _starts(self, chosen: dict[str, tuple[float, float, int]], free: list[float]) -> Iterator[tuple[float, str, int]]:
+    def _starts(
+        self, chosen: dict[str, tuple[float, float, int]], free: list[float]
+    ) -> Iterator[tuple[float, str, int]]:
         alike = {(free[slot], self.columns[slot]): slot for slot in reversed(self.slots)}  # one of each kind is enough
         for name in self.rows.keys() - chosen.keys():
             if all(need in chosen for need in self.plan.graph[name]):
@@ -126,7 +134,9 @@ class _Search:
         """Whether no slot idles in front of a task that is ready: the loop never does that."""
         free = dict.fromkeys(self.slots, 0.0)
         for start, end, slot in sorted(chosen.values()):
-            waiting = [self._ready(name, chosen) for name, (begin, _, at) in chosen.items() if at == slot and begin >= start]
+            waiting = [
+                self._ready(name, chosen) for name, (begin, _, at) in chosen.items() if at == slot and begin >= start
+            ]
             if min(waiting) < start and free[slot] < start:
                 return False
             free[slot] = end

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -119,13 +119,13 @@ def data_plan(
         raise TypeError(f"data_parallel needs a function to apply to each item, not {fn!r}")
     if combine is not None and not callable(combine):
         raise TypeError(f"combine must be a function of the list of results, not {combine!r}")
-    data, each, kind = as_items(data), Each(fn), name_of(fn)
-    bounds = block_bounds(len(data), min(check_count("chunks", chunks), len(data)))
+    items, each, kind = as_items(data), Each(fn), name_of(fn)
+    bounds = block_bounds(len(items), min(check_count("chunks", chunks), len(items)))
     tasks, inputs = [], {}
     for start, stop in bounds:
         name = f"{kind}[{start}:{stop}]"
         tasks.append(Task(name, each, [f"items of {name}"], kind=kind, items=range(start, stop)))
-        inputs[f"items of {name}"] = data[start:stop]
+        inputs[f"items of {name}"] = items[start:stop]
     return Plan(tasks, inputs, finish=Combine(combine))
 
 
@@ -179,12 +179,12 @@ def split(data: Iterable[Any], parts: int, *, how: str = "block") -> list[Any]:
     >>> split([1, 2, 3, 4, 5], 2), split([1, 2, 3, 4, 5], 2, how="cyclic")
     ([[1, 2, 3], [4, 5]], [[1, 3, 5], [2, 4]])
     """
-    data, parts = as_items(data), check_count("parts", parts)
+    items, parts = as_items(data), check_count("parts", parts)
     if how == "cyclic":
-        return [data[start::parts] for start in range(parts)]
+        return [items[start::parts] for start in range(parts)]
     if how != "block":
         raise ValueError(f"how must be 'block' or 'cyclic', not {how!r}")
-    return [data[start:stop] for start, stop in block_bounds(len(data), parts)]
+    return [items[start:stop] for start, stop in block_bounds(len(items), parts)]
 
 
 def block_bounds(items: int, parts: int) -> list[tuple[int, int]]:
@@ -195,15 +195,23 @@ def block_bounds(items: int, parts: int) -> list[tuple[int, int]]:
     """
     size, rest = divmod(items, parts) if parts else (0, 0)
     starts = [part * size + min(part, rest) for part in range(parts + 1)]
-    return list(zip(starts, starts[1:], strict=False))
+    return list(pairwise(starts))
 
 
 def as_items(data: Any) -> Any:
     """`data` as something with a length that can be cut; iterables without one are listed."""
     if isinstance(data, str | bytes | Mapping | set | frozenset):
         kind = type(data).__name__
-        way_out = "list(data.items())" if isinstance(data, Mapping) else "sorted(data)" if isinstance(data, set | frozenset) else "list(data)"
-        raise TypeError(f"data must be a sequence of items, and a {kind} could mean several things: pass {way_out} if you mean that")
+        way_out = (
+            "list(data.items())"
+            if isinstance(data, Mapping)
+            else "sorted(data)"
+            if isinstance(data, set | frozenset)
+            else "list(data)"
+        )
+        raise TypeError(
+            f"data must be a sequence of items, and a {kind} could mean several things: pass {way_out} if you mean that"
+        )
     if isinstance(data, np.ndarray):
         if not data.ndim:
             raise TypeError("data must have items along axis 0, and an array without dimensions has none: pass [data]")
@@ -269,7 +277,9 @@ def _grid_task(line: list[Stage], names: list[str], item: int, number: int, room
 
 
 def _check_buffer(buffer: int) -> int:
-    return check_count("buffer (places before each next stage)", buffer) if buffer != 0 or isinstance(buffer, bool) else 0
+    return (
+        check_count("buffer (places before each next stage)", buffer) if buffer != 0 or isinstance(buffer, bool) else 0
+    )
 
 
 def _call(fn: Callable[..., Any], name: str, known: set[str]) -> tuple[Callable[..., Any], list[str]]:
@@ -277,12 +287,21 @@ def _call(fn: Callable[..., Any], name: str, known: set[str]) -> tuple[Callable[
     try:
         parameters = list(inspect.signature(fn).parameters.values())
     except ValueError:
-        raise PlanError(f"{name!r} does not tell its parameters, so its needs are unknown: wrap it in a function of your own") from None
+        raise PlanError(
+            f"{name!r} does not tell its parameters, so its needs are unknown: wrap it in a function of your own"
+        ) from None
     needs: list[inspect.Parameter] = []
     for parameter in parameters:
-        if parameter.name in known and parameter.name != name and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if (
+            parameter.name in known
+            and parameter.name != name
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ):
             needs.append(parameter)
-        elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        elif parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
             hint = did_you_mean(parameter.name, known - {name})
             raise PlanError(f"{name!r} needs {parameter.name!r}, which is neither an input nor a task{hint}")
     names = [parameter.name for parameter in needs]

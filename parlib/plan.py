@@ -160,7 +160,7 @@ class Plan:
             self.inputs | other.inputs,
             keep=self.keep + other.keep,
             finish=_Each(*_parts(self), *_parts(other)),
-            workers=None if None in (self.workers, other.workers) else self.workers + other.workers,
+            workers=self.workers + other.workers if self.workers and other.workers else None,
         )
 
     def __len__(self) -> int:
@@ -275,6 +275,6 @@ def check_seconds(what: str, seconds: object) -> float:
     """`seconds` as a finite float ≥ 0; TypeError or PlanError with one sentence otherwise."""
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
         raise TypeError(f"{what} must be a number of seconds, not {seconds!r}")
-    if not 0 <= seconds < math.inf:
+    if not 0 <= (number := float(seconds)) < math.inf:
         raise PlanError(f"{what} must be a finite number of seconds, 0 or more, not {seconds}")
-    return float(seconds)
+    return number

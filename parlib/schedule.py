@@ -211,7 +211,9 @@ class Job:
             raise self.error
         run = self.run_so_far()
         if self.nested:
-            warnings.warn("a task started a run of its own; inside a worker that runs serially", RuntimeWarning, stacklevel=3)
+            warnings.warn(
+                "a task started a run of its own; inside a worker that runs serially", RuntimeWarning, stacklevel=3
+            )
         return run
 
     def break_off(self, error: BaseException) -> None:
@@ -228,7 +230,8 @@ class Job:
         crew, place = self.crew, self.place
         trace = Trace(names, *columns, kinds=kinds, errors=texts, workers=self.workers, source=crew.source)
         result = None if values is None else self.plan.finish(values)
-        return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, *crew.bill, self.failed, self.stopped, place.noun)
+        story = {"failed": self.failed, "stopped": self.stopped, "noun": place.noun}
+        return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, crew.bill, **story)
 
     def _let_go(self, name: str) -> None:
         self.readers[name] -= 1

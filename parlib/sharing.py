@@ -74,7 +74,9 @@ class Memory:
     Freed when the last reference to it, and to every `Segment` mapped from it, is gone.
     """
 
-    make = staticmethod(_anonymous if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd") else _temporary_file)
+    make = staticmethod(
+        _anonymous if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd") else _temporary_file
+    )
     alive = 0  # pieces in this process
 
     def __init__(self) -> None:

@@ -111,15 +111,21 @@ class Simulated:
         table = self.speeds
         if isinstance(table, dict):
             if task.kind not in table:
-                raise PlanError(f"speeds has no entry for kind {task.kind!r} of task {task.name!r}{did_you_mean(task.kind, table)}")
+                raise PlanError(
+                    f"speeds has no entry for kind {task.kind!r} of task {task.name!r}{did_you_mean(task.kind, table)}"
+                )
             table = table[task.kind]
         return 1.0 if table is None else table[worker]
 
     def _from_array(self, task: Task, plan: Plan | None) -> float:
-        places = task.items if task.items is not None else range((position := plan.position[task.name] if plan else 0), position + 1)
-        if len(places) and not (0 <= places[0] and places[-1] < len(self.cost)):
-            raise PlanError(f"cost has {len(self.cost)} entries, but task {task.name!r} needs entry {places[-1]}: give one for each")
-        return math.fsum(self.cost[place] for place in places)
+        places = task.items
+        if places is None:
+            position = plan.position[task.name] if plan else 0
+            places = range(position, position + 1)
+        if len(places) and len(self.cost) <= places[-1]:
+            have = f"cost has {len(self.cost)} entries"
+            raise PlanError(f"{have}, but task {task.name!r} needs entry {places[-1]}: give one for each")
+        return math.fsum(self.cost[places.start : places.stop])
 
     @staticmethod
     def _items(task: Task) -> int:
@@ -223,7 +229,9 @@ class SimulatedCrew:
         tables = self.place.speeds.values() if isinstance(self.place.speeds, dict) else [self.place.speeds]
         for table in tables:
             if table is not None and len(table) < workers:
-                raise PlanError(f"speeds has {len(table)} entries, one for each worker, but there are {workers} workers")
+                raise PlanError(
+                    f"speeds has {len(table)} entries, one for each worker, but there are {workers} workers"
+                )
         for task in self.plan.tasks:
             seconds = self.place.seconds(task, self.plan)
             if seconds is None and task.fn is None:
@@ -278,9 +286,9 @@ def _checked_noise(noise: Any) -> Any:
 def _positive(what: str, number: Any) -> float:
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} must be a number, not {number!r}")
-    if not number > 0:
+    if not (seconds := float(number)) > 0:
         raise ValueError(f"{what} must be more than 0, not {number}")
-    return float(number)
+    return seconds
 
 
 def _short(value: Any) -> str:

@@ -184,7 +184,8 @@ class Trace:
         return len(self.worker)
 
     def __repr__(self) -> str:
-        return f"<Trace: {counted(len(self), 'span')} on {counted(self.workers, 'worker')}, {self.elapsed:.2f} s, {self.source}>"
+        spans, workers = counted(len(self), "span"), counted(self.workers, "worker")
+        return f"<Trace: {spans} on {workers}, {self.elapsed:.2f} s, {self.source}>"
 
 
 class Spans(Sequence[Span]):
@@ -201,8 +202,9 @@ class Spans(Sequence[Span]):
             return [self[number] for number in range(*index.indices(len(self)))]
         trace, number = self._trace, range(len(self))[index]
         kind = trace.kinds[number] if trace.kinds is not None else ""
-        times = (float(getattr(trace, name)[number]) for name in TIMES)
-        return Span(trace.tasks[number], kind, int(trace.worker[number]), *times, trace.errors.get(number))
+        times = {name: float(getattr(trace, name)[number]) for name in TIMES}
+        worker, error = int(trace.worker[number]), trace.errors.get(number)
+        return Span(trace.tasks[number], kind, worker, **times, error=error)
 
     def __iter__(self) -> Iterator[Span]:
         return (self[number] for number in range(len(self)))
@@ -216,8 +218,7 @@ class Run:
     """What a plan became: the answer, the trace, and the bill.
 
     `elapsed` is seconds from the call to the result in hand, everything included (virtual
-    seconds on a simulated backend). `shared_bytes` and `shared_seconds` are what copying
-    into shared memory took. `failed` names the task at which the run broke off, `stopped`
+    seconds on a simulated backend). `failed` names the task at which the run broke off, `stopped`
     is True where `stop_when` ended it early.
     """
 
@@ -227,8 +228,7 @@ class Run:
     backend: str
     elapsed: float
     workers: int
-    shared_bytes: int = 0
-    shared_seconds: float = 0.0
+    bill: tuple[int, float] = (0, 0.0)  # bytes copied into shared memory, and the seconds that took
     failed: str | None = None
     stopped: bool = False
     noun: str = field(default="worker", compare=False)  # what one worker is called in the story
@@ -237,6 +237,16 @@ class Run:
     def source(self) -> str:
         """Where the times come from; set by the backend: "measured", "simulated", …"""
         return self.trace.source
+
+    @property
+    def shared_bytes(self) -> int:
+        """Bytes of input that had to be copied into shared memory."""
+        return self.bill[0]
+
+    @property
+    def shared_seconds(self) -> float:
+        """Seconds that this copying took; they are part of `elapsed`."""
+        return self.bill[1]
 
     def __repr__(self) -> str:
         finished = len(self.trace) - len(self.trace.errors) if self.failed else len(self.trace)

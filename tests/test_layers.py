@@ -25,6 +25,7 @@ FLOORS = [
     {"trace", "worker"},
     {"sharing", "simulation", "metrics"},
     {"couriers", "orders"},
+    {"executors"},
     {"backends"},
     {"schedule"},
     {"paradigms", "collectives"},
