@@ -43,6 +43,7 @@ class WarmThreads(Executor):
         except IndexError:
             thread = _Thread(self.idle)
         future.thread = thread  # type: ignore[attr-defined]  # so that a crew can give it up
+        future.set_running_or_notify_cancel()  # it starts at once: too late to cancel
         thread.inbox.put((future, fn, args, kwargs))
         return future
 
