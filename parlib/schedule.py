@@ -220,6 +220,7 @@ class Job:
         """Stop what is still running, and give the exception the story so far."""
         for done in self.crew.stop(HASTE if isinstance(error, KeyboardInterrupt) else GRACE):
             self.note(done)
+        self.stopped = self.failed is None
         with contextlib.suppress(AttributeError):  # some exceptions take no attributes
             error.run = self._run(None)  # type: ignore[attr-defined]
         self.error = None  # it knows this job by its traceback: a circle would keep all values alive
