@@ -28,8 +28,8 @@ NOTHING = still("", "")
 def ask(guess: Prediction) -> None:
     """Show the question, what has been committed, and the controls as long as there is something to change."""
     update = place(_asked(guess))
-    guess.watch(lambda: update(_asked(guess)))
     if not (guess.revealed or guess.kept):
+        guess.watch(lambda: update(_asked(guess)))
         _Controls(guess).show()
 
 
@@ -77,6 +77,8 @@ class _Controls:
             self.replace(NOTHING)
             _close(self.box)
             return
+        if self.guess.committed:
+            self.field.value = self.guess.value
         self.field.disabled = self.guess.committed
         self.commit.disabled = self.guess.committed or self.field.value is None
         self.change.disabled = not self.guess.committed
