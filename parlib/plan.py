@@ -61,11 +61,9 @@ class Task:
             raise TypeError(f"a task's name must be a text of at least one letter, not {self.name!r}")
         if self.fn is not None and not callable(self.fn):
             raise TypeError(f"task {self.name!r} needs a function to call, not {self.fn!r}")
-        _check_names(self.name, self.needs, self.after)
         check_seconds(f"the release of task {self.name!r}", self.release)
-        if self.cost is not None:
-            for seconds in self.cost if isinstance(self.cost, Iterable) else (self.cost,):
-                check_seconds(f"the cost of task {self.name!r}", seconds)
+        for field, check in ("needs", _checked_names), ("after", _checked_names), ("cost", _checked_cost):
+            object.__setattr__(self, field, check(self.name, getattr(self, field)))  # a copy: the caller's may change
 
     def __repr__(self) -> str:
         return f"<Task: {self.name}({', '.join(self.needs)})>"
@@ -117,11 +115,12 @@ class Plan:
     ) -> None:
         self.tasks = tuple(tasks)
         self.inputs = dict(inputs or {})
-        self.position = {task.name: number for number, task in enumerate(self.tasks)}
         self._refuse_doubles()
+        self.position = {task.name: number for number, task in enumerate(self.tasks)}
         self.graph = {task.name: self._waits_for(task) for task in self.tasks}
         self._refuse_cycles()
         self.keep = tuple(self.position if keep is None else keep)
+        self._refuse_unknown(self.keep)
         self.finish = finish
         self.workers = workers
 
@@ -181,6 +180,11 @@ class Plan:
                 raise PlanError(f"{task.name!r} is both an input and a task: rename one of them")
             seen.add(task.name)
 
+    def _refuse_unknown(self, kept: tuple[str, ...]) -> None:
+        for name in kept:
+            if name not in self.position:
+                raise PlanError(f"keep names {name!r}, which is no task of the plan{did_you_mean(name, self.position)}")
+
     def _waits_for(self, task: Task) -> tuple[str, ...]:
         """The tasks that `task` waits for; every one of its names is known afterwards."""
         for name in (*task.needs, *task.after):
@@ -221,13 +225,31 @@ def _parts(plan: Plan) -> tuple[Plan, ...]:
     return plan.finish.parts if isinstance(plan.finish, _Each) else (plan,)
 
 
-def _check_names(owner: str, *groups: Iterable[str]) -> None:
-    for names in groups:
-        if isinstance(names, str):
-            raise TypeError(f"the needs of task {owner!r} must be a list of names: write [{names!r}], not {names!r}")
-        for name in names:
-            if not isinstance(name, str):
-                raise TypeError(f"task {owner!r} needs names of tasks or inputs, not {name!r}")
+def _checked_names(owner: str, names: Any) -> tuple[str, ...] | dict[str, float]:
+    """The names as a tuple, or as a dict where each comes with a size in bytes."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        way_out = f": write [{names!r}]" if isinstance(names, str) else ""
+        raise TypeError(f"the needs of task {owner!r} must be a list of names, not {names!r}{way_out}")
+    kept = dict(names) if isinstance(names, Mapping) else tuple(names)
+    for name in kept:
+        if not isinstance(name, str):
+            raise TypeError(f"task {owner!r} needs names of tasks or inputs, not {name!r}")
+        if isinstance(kept, dict):
+            check_amount(f"the size of {name!r} for task {owner!r}", kept[name], "bytes")
+    return kept
+
+
+def _checked_cost(owner: str, cost: Any) -> float | tuple[float, ...] | None:
+    """The cost as a float, or as a tuple of one for each worker; None stays None."""
+    what = f"the cost of task {owner!r}"
+    if cost is None:
+        return None
+    if isinstance(cost, str) or not isinstance(cost, Iterable):
+        return check_seconds(what, cost)
+    row = tuple(check_seconds(what, seconds) for seconds in cost)
+    if not row:
+        raise PlanError(f"{what} is an empty row: give one number, or one for each worker")
+    return row
 
 
 def cost_or_one(task: Task) -> float:
@@ -273,8 +295,13 @@ def check_count(what: str, number: object) -> int:
 
 def check_seconds(what: str, seconds: object) -> float:
     """`seconds` as a finite float ≥ 0; TypeError or PlanError with one sentence otherwise."""
-    if isinstance(seconds, bool) or not isinstance(seconds, Real):
-        raise TypeError(f"{what} must be a number of seconds, not {seconds!r}")
-    if not 0 <= (number := float(seconds)) < math.inf:
-        raise PlanError(f"{what} must be a finite number of seconds, 0 or more, not {seconds}")
+    return check_amount(what, seconds, "seconds")
+
+
+def check_amount(what: str, amount: object, unit: str) -> float:
+    """`amount` as a finite float ≥ 0; TypeError or PlanError with one sentence otherwise."""
+    if isinstance(amount, bool) or not isinstance(amount, Real):
+        raise TypeError(f"{what} must be a number of {unit}, not {amount!r}")
+    if not 0 <= (number := float(amount)) < math.inf:
+        raise PlanError(f"{what} must be a finite number of {unit}, 0 or more, not {amount}")
     return number
