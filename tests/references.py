@@ -73,8 +73,11 @@ def note_down(*values):
     return "(" + " ".join(map(str, values)) + ")"
 
 
+whole_seconds, at_once = st.integers(1, 5), st.just(0)
+
+
 @st.composite
-def plans(draw, most=8, cost=st.integers(1, 5), release=st.just(0)):
+def plans(draw, most=8, cost=whole_seconds, release=at_once):
     """Random plans: each task needs, or waits for, some of those before it; listed in any order."""
     count = draw(st.integers(0, most))
     tasks = []
