@@ -357,6 +357,20 @@ def test_axes_become_a_picture_once(notebook):
     assert pyplot.get_fignums() == []
 
 
+def test_a_picture_keeps_its_words_when_a_button_shows_it(notebook):
+    from parlib import Simulated, data_parallel, gantt, show
+
+    run = data_parallel(abs, [-1, 2], workers=2, backend=Simulated(cost=1.0))
+    guess = ask()
+    button = _Button(guess, lambda guess: show(gantt(run), "Two bars of the same length.", run.source))
+    notebook(button.show)
+    guess.commit(2)
+    outcome = notebook(button.press)[0]
+    assert outcome["text/plain"] == "Two bars of the same length.\nSimulated: the seconds are virtual."
+    assert 'alt="Two bars of the same length."' in outcome["text/html"]
+    assert outcome["image/png"]
+
+
 def test_outside_a_notebook_it_is_text(monkeypatch, capsys):
     monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell._instance", None)
     monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda *a: False)

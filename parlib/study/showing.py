@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,12 +57,14 @@ def place(first: Any) -> Callable[[Any], None]:
 
 
 def pictured(value: Any) -> Any:
-    """`value`, or the picture of it if it belongs to a matplotlib figure."""
-    figure = getattr(value, "figure", None) or value
+    """`value`, or the picture of it if it is a part of a matplotlib figure."""
+    if "matplotlib" not in sys.modules:
+        return value
+    from matplotlib import artist, pyplot
+
+    figure: Any = value.figure if isinstance(value, artist.Artist) else None
     if not hasattr(figure, "savefig"):
         return value
-    from matplotlib import pyplot
-
     file = io.BytesIO()
     figure.savefig(file, format="png")
     pyplot.close(figure)  # or the notebook would show it once more, in the wrong cell
