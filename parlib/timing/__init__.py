@@ -1,0 +1,84 @@
+"""How does it scale? The same job on 1, 2, 4 … workers, raced fairly against the best serial code.
+
+    sweep(workload)    race them, here and now
+    Sweep              what came of it: raw seconds, speedups
+    record, recorded   keep a sweep in a file
+
+`fair` holds the rules of the race, `sweeps` what it leaves behind, `records` what is kept. None
+of them knows what a workload computes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..host import Machine, machine
+from .fair import BUDGET, Race, Tally, race_of
+from .records import keep, kept, record, recorded
+from .sweeps import Sample, Sweep
+
+__all__ = ["Sample", "Sweep", "record", "recorded", "sweep"]
+
+
+def sweep(
+    workload: Any,
+    workers: Iterable[int] = (1, 2, 4),
+    sizes: Iterable[Any] | None = None,
+    repeats: int = 5,
+    budget: float = BUDGET,
+    *,
+    backend: Any = "processes",
+    chunks: int | None = None,
+    baseline: Callable[[Any], Any] | None = None,
+    progress: bool = True,
+    cancel: Any = None,
+    again: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+    look: Callable[[], Machine] = machine,
+) -> Sweep:
+    """Measure how a workload scales: its runs on so many workers, raced against its serial code.
+
+    Instead of a workload, a function `(workers, size) -> Run` will do, with `baseline(size)` as
+    its serial twin. `sizes` is the workload's default size, unless said. There are `repeats`
+    rounds, or as many as fit into `budget` seconds, but at least one. ■ or `cancel` (an event, or
+    a function that becomes true) ends the race early; what is there is returned. What was
+    measured here before is not measured once more, unless `again`.
+
+    Raises ValueError when a run and the baseline have different answers.
+    """
+    race = race_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
+    known = None if again or baseline else kept(workload, backend, chunks)
+    whole: Any = known
+    if missing := race.without(known):
+        found = _watch(missing, progress, missing.events(asked(cancel), clock, look))
+        whole = known | found if known else found
+        if baseline is None:
+            keep(workload, backend, chunks, whole)
+    return whole.only(race.workers, race.sizes)
+
+
+def asked(cancel: Any) -> Callable[[], bool]:
+    """A function that tells whether to stop, whatever was passed as `cancel`."""
+    if cancel is None or callable(cancel):
+        return cancel or bool
+    if not callable(getattr(cancel, "is_set", None)):
+        raise TypeError(f"cancel must be a function without parameters or an event, not {cancel!r}")
+    return cancel.is_set
+
+
+def _watch(race: Race, progress: bool, events: Iterable[Any]) -> Sweep:
+    """Follow a race with a progress bar; ■ ends it, and what is there counts."""
+    from tqdm import tqdm
+
+    tally = Tally(race)
+    bar = tqdm(total=len(race.entries) * race.repeats, desc=race.name, unit="run", leave=False, disable=not progress)
+    with bar:
+        try:
+            for event in events:
+                tally.add(event)
+                bar.update(len(tally.laps) - bar.n)
+        except KeyboardInterrupt:
+            pass
+    return tally.sweep

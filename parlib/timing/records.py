@@ -1,0 +1,97 @@
+"""What is kept of a sweep? A small JSON file; and, so that no cell is measured twice, the learner's notes.
+
+    record(sweep, path)   a file with machine, date and versions
+    recorded(name)        one of the files that come with parlib, or your own; labelled "recorded"
+
+What was measured in this kernel is remembered by workload, and shown again at once. Of workloads
+that come with parlib it is also kept in `.parlib/`, by machine and versions, for the next kernel.
+Of a function that a learner wrote it is not: under the same name it may be another tomorrow.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ..host import machine
+from ..plan import did_you_mean
+from ..state import here
+from .sweeps import Sample, Sweep, story, versions
+
+__all__ = ["keep", "kept", "record", "recorded"]
+
+SHIPPED = Path(__file__).parent.parent / "recorded"
+
+_kept: dict[Any, Sweep] = {}  # of this kernel
+
+
+def record(sweep: Sweep, path: str | PathLike[str]) -> None:
+    """Keep a sweep in a JSON file: raw seconds, with machine, date and versions."""
+    if not isinstance(sweep, Sweep):
+        raise TypeError(f"record keeps a Sweep, not {sweep!r}")
+    Path(path).write_text(json.dumps(as_data(sweep), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def recorded(name: str | PathLike[str]) -> Sweep:
+    """A sweep that was recorded: by name one that comes with parlib, or from a .json file of your own.
+
+    Raises ValueError for a name that is not known.
+    """
+    path = Path(name) if str(name).endswith(".json") else SHIPPED / f"{name}.json"
+    if not path.exists():
+        known = sorted(file.stem for file in SHIPPED.glob("*.json"))
+        raise ValueError(f"nothing was recorded under {str(name)!r}{did_you_mean(str(name), known)}")
+    return replace(from_data(json.loads(path.read_text(encoding="utf-8"))), source="recorded")
+
+
+def as_data(sweep: Sweep) -> dict[str, Any]:
+    """A sweep as plain JSON data."""
+    return asdict(sweep) | {"raw": [list(sample) for sample in sweep.raw]}
+
+
+def from_data(data: dict[str, Any]) -> Sweep:
+    """A sweep from plain JSON data; a size that was a tuple became a list on the way, and is a tuple again."""
+    return Sweep(**data | {"raw": tuple(Sample(one[0], _whole(one[1]), one[2]) for one in data["raw"])})
+
+
+def _whole(size: Any) -> Any:
+    return tuple(size) if isinstance(size, list) else size
+
+
+def kept(workload: Any, backend: Any, chunks: int | None) -> Sweep | None:
+    """What was measured before of this workload on this backend, here; None if nothing was."""
+    if not _named(workload, backend):
+        return None
+    if (workload, backend, chunks) in _kept:
+        return _kept[workload, backend, chunks]
+    data = here().get(SECTION, _label(workload, backend, chunks)) if _ours(workload) else None
+    return None if data is None else from_data(data)
+
+
+def keep(workload: Any, backend: Any, chunks: int | None, sweep: Sweep) -> None:
+    """Remember a sweep, unless the machine was too busy for it to be fair."""
+    if not _named(workload, backend) or sweep.warning or not sweep.raw:
+        return
+    _kept[workload, backend, chunks] = sweep
+    if _ours(workload):
+        here().put(SECTION, _label(workload, backend, chunks), as_data(sweep))
+
+
+SECTION = "sweeps"  # of the learner's notes
+
+
+def _named(workload: Any, backend: Any) -> bool:
+    """Whether workload and backend mean the same thing whenever they are given again."""
+    return hasattr(workload, "plan") and isinstance(backend, str)
+
+
+def _ours(workload: Any) -> bool:
+    return getattr(workload.plan, "__module__", "").startswith(f"{__package__.split('.')[0]}.")
+
+
+def _label(workload: Any, backend: str, chunks: int | None) -> str:
+    cut = "" if chunks is None else f" in {chunks} chunks"
+    return f"{workload.name} on {backend}{cut}, {story(machine(watch=0))}, {versions()}"
