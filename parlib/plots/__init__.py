@@ -1,0 +1,19 @@
+"""What does it look like? Still pictures: data first, `ax=None`, and the Axes come back.
+
+    gantt(run)          who did what, and when: a timeline
+    queue_depth(run)    where items pile up between the stages of a pipeline
+    dag(plan)           what has to wait for what
+    scaling(sweep)      how speed grows with workers
+    show(ax, alt)       put any of them on the page, with words for those who cannot see it
+
+Every picture says in its own corner whether it was measured, simulated or recorded, and takes
+that from the thing it draws. Colors are told apart by color-blind eyes (Tol 2021) and never
+carry a meaning alone: there is always a letter, a shape or a line style beside them.
+"""
+
+from .curves import scaling
+from .graphs import dag
+from .showing import show
+from .timelines import gantt, queue_depth
+
+__all__ = ["dag", "gantt", "queue_depth", "scaling", "show"]
