@@ -38,12 +38,13 @@ DASHES = ("-", "--", "-.", ":")
 
 
 @rc_context(STYLE)
-def gantt(run: Run | Trace, *, ax: Axes | None = None) -> Axes:
+def gantt(run: Run | Trace, *, prediction: Any = None, ax: Axes | None = None) -> Axes:
     """The timeline of a run: a lane for each worker, a bar for each task; seconds on the x-axis.
 
     A bar's outline is the time its worker was occupied, its fill the share of that time in
     which it computed. Grey is waiting. A failed task is hatched and ends in a cross. More than
-    400 tasks are drawn together, as the share of workers that were busy.
+    400 tasks are drawn together, as the share of workers that were busy. `prediction` is the
+    moment, in seconds (or a Prediction of it), at which somebody said the run would end.
 
     >>> from parlib import Simulated, data_parallel
     >>> ax = gantt(data_parallel(abs, [-1, 2, -3, 4], workers=2, backend=Simulated(cost=1.0)))
@@ -63,6 +64,8 @@ def gantt(run: Run | Trace, *, ax: Axes | None = None) -> Axes:
         bars.draw(ax)
         named = bars.named
     _legend(ax, named, failed=bool(trace.errors))
+    if getattr(prediction, "value", prediction) is not None:
+        _predicted_end(ax, prediction)
     return sign(ax, trace.source, f": {tell_seconds(end)} on {counted(trace.workers, 'worker')}")
 
 
@@ -83,7 +86,7 @@ def queue_depth(run: Run, *, ax: Axes | None = None) -> Axes:
     ax = sheet(ax, height=3.6)
     for number, (before, stage) in enumerate(pairwise(stages), start=1):
         times, waiting = queue(trace, before, stage)
-        style = {"color": color(number, INKS), "linestyle": DASHES[(number - 1) % len(DASHES)]}
+        style: Any = {"color": color(number, INKS), "linestyle": DASHES[(number - 1) % len(DASHES)]}
         ax.step(times, waiting, where="post", label=f"before {stage}", linewidth=2.5, **style)
     ax.set(xlabel="seconds", ylabel="items waiting", xlim=(0, run.elapsed or 1.0))
     ax.set_ylim(bottom=0)
@@ -126,7 +129,8 @@ class Bars:
         kinds = self._kinds(run)
         self.several = len(kinds) > 1
         self.marks = dict(zip(kinds, _marks(list(kinds)), strict=True))
-        self.named = {f"{self.marks[kind]}: {kind}": color(number) for kind, number in kinds.items()} if self.several else {}
+        named = {f"{self.marks[kind]}: {kind}": color(number) for kind, number in kinds.items()}
+        self.named = named if self.several else {}
         place = self._places(run)
         numbers = [kinds[span.kind] if self.several else place[span.task] for span in self.trace.spans]
         self.fills = [color(number) for number in numbers]
@@ -150,12 +154,12 @@ class Bars:
         low, high = trace.worker - HALF, trace.worker + HALF
         whole = boxes(trace.started, trace.finished, low, high)
         filled = boxes(trace.started, trace.finished, high - 2 * HALF * share, high)
-        failed = whole[sorted(trace.errors)]
+        failed, line = whole[sorted(trace.errors)], 1.0 if len(trace) < 100 else 0.5
         return [
             LineCollection(self._travels(), colors="#999999", linewidths=2, zorder=1),
             PolyCollection(whole, facecolors=[tint(fill) for fill in self.fills], zorder=2),
             PolyCollection(filled, facecolors=self.fills, zorder=3),
-            PolyCollection(whole, facecolors="none", edgecolors=EDGE, linewidths=1.0 if len(trace) < 100 else 0.5, zorder=4),
+            PolyCollection(whole, facecolors="none", edgecolors=EDGE, linewidths=line, zorder=4),
             PolyCollection(failed, facecolors="none", edgecolors=ALARM, hatch="xx", zorder=5),
         ]
 
@@ -168,7 +172,8 @@ class Bars:
             return []
         seconds = 0.62 * size * pixels / ax.bbox.width * float(np.diff(ax.get_xlim())[0])  # that one letter takes
         letters = ((self.trace.finished - self.trace.started) / seconds - 0.5).astype(int)  # that fit into each bar
-        chosen = [next((word for word in words if len(word) <= room), "") for words, room in zip(self.words, letters, strict=True)]
+        fits = zip(self.words, letters, strict=True)
+        chosen = [next((word for word in words if len(word) <= room), "") for words, room in fits]
         if all(word == words[0] for word, words in zip(chosen, self.words, strict=True)):
             self.named = {}
         return [self._letter(number, word, size) for number, word in enumerate(chosen) if word]
@@ -176,8 +181,9 @@ class Bars:
     def _letter(self, number: int, word: str, size: float) -> Text:
         trace = self.trace
         middle = (trace.started[number] + trace.finished[number]) / 2, trace.worker[number]
-        paper = {"facecolor": "white", "edgecolor": "none", "pad": 2} if number in trace.errors else None  # over the hatch
-        return Text(*middle, word, ha="center", va="center", fontsize=size, zorder=6, clip_on=True, bbox=paper)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # over a hatch, nothing else can be read
+        style: Any = {"ha": "center", "va": "center", "fontsize": size, "zorder": 6, "clip_on": True}
+        return Text(*middle, word, bbox=paper if number in trace.errors else None, **style)
 
     def _travels(self) -> list[list[tuple[float, float]]]:
         """The times in which a task was on its way to a worker, or its result on the way back."""
@@ -189,7 +195,7 @@ class Bars:
     def _crosses(self) -> list[Line2D]:
         failed = sorted(self.trace.errors)
         ends, rows = self.trace.finished[failed], self.trace.worker[failed]
-        style = {"marker": "X", "markersize": 13, "color": ALARM, "markeredgecolor": "white", "linestyle": "none"}
+        style: Any = {"marker": "X", "markersize": 13, "color": ALARM, "markeredgecolor": "white", "linestyle": "none"}
         return [Line2D(ends, rows, zorder=7, clip_on=False, **style)] if failed else []
 
     def _kinds(self, run: Run | Trace) -> dict[str, int]:
@@ -218,7 +224,7 @@ def box(left: float, right: float, low: float, high: float) -> list[tuple[float,
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def boxes(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def boxes(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> Any:
     """The corners of many rectangles: an array of shape (rectangles, 4, 2)."""
     return np.stack([np.stack([left, right, right, left], 1), np.stack([low, low, high, high], 1)], axis=2)
 
@@ -227,7 +233,8 @@ def trace_of(run: Any, caller: str) -> Trace:
     """The trace of a run, or the trace itself; TypeError for anything else."""
     trace = run.trace if isinstance(run, Run) else run
     if not isinstance(trace, Trace):
-        raise TypeError(f"{caller} draws a Run or its trace, not {run!r}: pass what data_parallel, task_parallel or execute gave you")
+        way_out = "pass what data_parallel, task_parallel or execute gave you"
+        raise TypeError(f"{caller} draws a Run or its trace, not {run!r}: {way_out}")
     return trace
 
 
@@ -235,7 +242,8 @@ def _stages(run: Any) -> list[str]:
     items = [task for task in run.plan.tasks if task.item is not None] if isinstance(run, Run) else []
     stages = list(dict.fromkeys(task.kind for task in items))
     if len(stages) < 2:
-        raise ValueError("queue_depth needs the run of a pipeline with two stages or more: pass what pipeline_parallel gave you")
+        way_out = "pass what pipeline_parallel gave you"
+        raise ValueError(f"queue_depth needs the run of a pipeline with two stages or more: {way_out}")
     return stages
 
 
@@ -250,6 +258,18 @@ def _marks(kinds: list[str]) -> list[str]:
         letters = (letter for letter in kind if letter.isalpha() and letter not in marks)
         marks.append(next(letters, str(number)))
     return marks
+
+
+def _predicted_end(ax: Axes, prediction: Any) -> None:
+    """A line at the moment the run was expected to end, and room to see it."""
+    moment = float(prediction)
+    told = getattr(prediction, "told", "") or tell_seconds(moment)
+    right = max(ax.get_xlim()[1], moment * 1.02)
+    ax.set_xlim(0, right)
+    ax.axvline(moment, color="#B3400F", linestyle="--", linewidth=2.5, zorder=6)
+    side = {"ha": "right", "xytext": (-6, 0)} if moment > right / 2 else {"ha": "left", "xytext": (6, 22)}  # over the title
+    style = {"textcoords": "offset points", "va": "bottom", "color": "#B3400F", "weight": "bold", "annotation_clip": False}
+    ax.annotate(f"you said {told}", (moment, 1.0), xycoords=("data", "axes fraction"), **style, **side)
 
 
 def _legend(ax: Axes, named: dict[str, str], failed: bool) -> None:
