@@ -60,13 +60,20 @@ class _Thread(threading.Thread):
     def run(self) -> None:
         while (call := self.inbox.get()) is not None:
             future, fn, args, kwargs = call
-            answer = fn(*args, **kwargs)
+            answer, problem = _outcome(fn, *args, **kwargs)
             del call, fn, args, kwargs  # an idle worker holds on to nobody's data
             if self.given_up:
                 return
             self.idle.append(self)  # first, so that the next submission finds it
-            future.set_result(answer)
-            del future, answer
+            future.set_exception(problem) if problem else future.set_result(answer)
+            del future, answer, problem
+
+
+def _outcome(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
+    try:
+        return fn(*args, **kwargs), None
+    except BaseException as problem:  # also KeyboardInterrupt, which would end this thread and leave a run waiting
+        return None, problem
 
 
 def new_pool(size: int) -> Any:

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any
 
@@ -239,12 +240,12 @@ class Each:
                     raise RuntimeError(f"{name_of(self.fn)} raised StopIteration; return a value instead")
             except Exception as error:
                 if not self.skip:
-                    error._item = len(results)  # type: ignore[attr-defined]  # for the note
+                    vars(error)["_item"] = len(results)  # for the note
                     raise
                 results = Gaps([*results, Skipped("", len(results), error)])
         return results
 
-    @property
+    @cached_property
     def lenient(self) -> Each:
         """The same, going on after a failure."""
         return Each(self.fn, skip=True)
@@ -257,8 +258,7 @@ class Combine:
     combine: Callable[[list[Any]], Any] | None
 
     def __call__(self, chunks: dict[str, Any]) -> Any:
-        lists = ([chunk] if isinstance(chunk, Skipped) else chunk for chunk in chunks.values())
-        results = list(chain.from_iterable(lists))
+        results = list(chain.from_iterable(chunks.values()))
         return results if self.combine is None else self.combine(results)
 
 

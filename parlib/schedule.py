@@ -13,7 +13,6 @@ processes or numbers.
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import time
 import warnings
@@ -27,12 +26,13 @@ from typing import Any
 from .backends import Serial, count_workers, find
 from .orders import Schedule, in_turn
 from .plan import Plan, Task
-from .trace import Done, Gaps, Run, Skipped, Trace, WorkerLost, describe
+from .trace import Done, Gaps, Run, Skipped, Trace, WorkerLost, add_note, describe
 from .worker import inside, note_nesting
 
 __all__ = ["execute"]
 
 GRACE = 1.0  # seconds for tasks still running when another has failed: a new pool would cost about as much
+FATAL = WorkerLost, KeyboardInterrupt  # never skipped
 HASTE = 0.25  # seconds for them when the learner presses stop
 
 
@@ -63,12 +63,13 @@ def execute(
     job = Job(plan, workers, backend, on_error, time.perf_counter() if began is None else began)
     graph = TopologicalSorter(plan.graph)
     graph.prepare()
-    ready = Ready(plan, job.workers, order(plan, job.workers, job.place))
+    ready = Ready(job.doing, job.workers, order(plan, job.workers, job.place))
     with job.hire() as crew:
         try:
             while graph.is_active() and not job.over:
-                for name in graph.get_ready():
-                    graph.done(name) if job.passes_over(name) else ready.add(name)
+                while names := graph.get_ready():
+                    for name in names:
+                        graph.done(name) if job.passes_over(name) else ready.add(name)
                 for task, slot in ready.assignments(crew.clock()):
                     crew.submit(task, slot, job.values_for(task))
                 for done in crew.wait(until=ready.next_release):
@@ -146,10 +147,13 @@ class Job:
     def __init__(self, plan: Plan, workers: int | None, backend: Any, on_error: str, began: float) -> None:
         if on_error not in ("stop", "skip"):
             raise ValueError(f"on_error must be 'stop' or 'skip', not {on_error!r}")
+        if not isinstance(plan, Plan):
+            raise TypeError(f"execute needs a Plan, such as data_plan(fn, data, chunks=4) makes, not {plan!r}")
         self.place = _here_or(find(backend))
         asked = count_workers(workers, self.place, plan)
         self.workers = 1 if isinstance(self.place, Serial) else asked
         self.plan, self.skipping, self.began = plan, on_error == "skip", began
+        self.doing = lenient(plan) if self.skipping else plan
         self.values = dict(plan.inputs)
         self.readers = Counter(name for task in plan.tasks for name in task.needs)
         self.readers.update(plan.keep)
@@ -159,9 +163,8 @@ class Job:
         self.stopped = self.nested = False
 
     def hire(self) -> Any:
-        """The crew of this run; a lenient plan, if failing tasks are to be skipped."""
-        doing = lenient(self.plan) if self.skipping else self.plan
-        self.crew = self.place.hire(doing, self.workers, self.began)
+        """The crew of this run."""
+        self.crew = self.place.hire(self.doing, self.workers, self.began)
         return self.crew
 
     @property
@@ -173,10 +176,11 @@ class Job:
         """Whether a task cannot run because what it needs was skipped; then it is skipped as well."""
         if not self.skipping:
             return False
-        needs = self.plan.tasks[self.plan.position[name]].needs
-        gap = next((value for need in needs if isinstance(value := self.values.get(need), Skipped)), None)
+        task = self.plan.tasks[self.plan.position[name]]
+        gap = next((self.values[need] for need in task.needs if isinstance(self.values[need], Skipped)), None)
         if gap is not None:
-            self.values[name] = gap
+            self.values_for(task)
+            self._keep(name, gap)
         return gap is not None
 
     def values_for(self, task: Task) -> list[Any]:
@@ -190,15 +194,14 @@ class Job:
         """Keep what a finished task made, and its span."""
         task, value, error = done.task, done.value, done.error
         if isinstance(value, Gaps):
-            error = self._name_gaps(task, value)
+            error = _name_gaps(task, value)
         elif error is not None:
-            error.add_note(f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
-            value = Skipped(task.name, task.item, error)
+            add_note(error, f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
+            value = _gap(task, error)
         self.rows.append((task.name, task.kind, *done[1:2], *done[4:9], error and describe(error)))
-        self.values[task.name] = value
-        self.readers[task.name] or self.values.pop(task.name)
+        self._keep(task.name, value)
         self.nested = self.nested or done.nested
-        if error is not None and self.error is None and (not self.skipping or isinstance(error, WorkerLost)):
+        if error is not None and self.error is None and (not self.skipping or isinstance(error, FATAL)):
             self.error, self.failed = error, task.name
 
     def run_so_far(self) -> Run:
@@ -221,8 +224,7 @@ class Job:
         for done in self.crew.stop(HASTE if isinstance(error, KeyboardInterrupt) else GRACE):
             self.note(done)
         self.stopped = self.failed is None
-        with contextlib.suppress(AttributeError):  # some exceptions take no attributes
-            error.run = self._run(None)  # type: ignore[attr-defined]
+        vars(error)["run"] = self._run(None)  # like this, because an exception may be frozen
         self.error = None  # it knows this job by its traceback: a circle would keep all values alive
 
     def _run(self, values: dict[str, Any] | None) -> Run:
@@ -234,16 +236,14 @@ class Job:
         story = {"failed": self.failed, "stopped": self.stopped, "noun": place.noun}
         return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, crew.bill, **story)
 
+    def _keep(self, name: str, value: Any) -> None:
+        if self.readers[name]:
+            self.values[name] = value
+
     def _let_go(self, name: str) -> None:
         self.readers[name] -= 1
         if not self.readers[name]:
             del self.values[name]
-
-    def _name_gaps(self, task: Task, results: Gaps) -> BaseException | None:
-        gaps = [number for number, value in enumerate(results) if isinstance(value, Skipped)]
-        for number in gaps:
-            results[number] = Skipped(task.name, task.items[number] if task.items else number, results[number].error)
-        return results[gaps[0]].error
 
 
 def lenient(plan: Plan) -> Plan:
@@ -251,6 +251,20 @@ def lenient(plan: Plan) -> Plan:
     other = copy(plan)
     other.tasks = tuple(replace(task, fn=getattr(task.fn, "lenient", task.fn)) for task in plan.tasks)
     return other
+
+
+def _gap(task: Task, error: BaseException) -> Any:
+    """What stands where the result of a failed task would be."""
+    if task.items is None:
+        return Skipped(task.name, task.item, error)
+    return Gaps(Skipped(task.name, item, error) for item in task.items)
+
+
+def _name_gaps(task: Task, results: Gaps) -> BaseException | None:
+    gaps = [number for number, value in enumerate(results) if isinstance(value, Skipped)]
+    for number in gaps:
+        results[number] = Skipped(task.name, task.items[number] if task.items else number, results[number].error)
+    return results[gaps[0]].error
 
 
 def _here_or(place: Any) -> Any:

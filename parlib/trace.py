@@ -257,6 +257,11 @@ class Run:
         return f"<Run: {tasks} on {counted(self.workers, self.noun)}, {end}{self.elapsed:.2f} s{busy}>"
 
 
+def add_note(error: BaseException, text: str) -> None:
+    """Have an exception say something more, even one that is frozen."""
+    vars(error).setdefault("__notes__", []).append(text)
+
+
 def describe(error: BaseException) -> str:
     """An exception in one line: its type, and its message if it has one."""
     message = str(error)

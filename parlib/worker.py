@@ -43,7 +43,9 @@ def perform(fn: Callable[..., Any], *values: Any) -> Report:
     started, cpu = time.perf_counter(), time.thread_time()
     try:
         value = fn(*values)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # a task may leave by SystemExit, or be cancelled
         error = problem
     finally:
         cpu, finished = time.thread_time() - cpu, time.perf_counter()
