@@ -7,11 +7,14 @@ lists (all starts, all ends), so a million tasks take about a second.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from ..trace import Trace
-from .look import ALARM, EDGE, IDLE, color, tint
+from .look import ALARM, color, tint
 
 COLUMNS, ROWS = 240, 40  # more would be finer than the eye, and than the pixels of a projector
 
@@ -21,18 +24,19 @@ def crowd(ax: Axes, trace: Trace, half: float) -> dict[str, str]:
     edges = np.linspace(0, float(trace.received.max()), COLUMNS + 1)
     groups = min(trace.workers, ROWS)
     bounds = np.linspace(0, trace.workers, groups + 1).round().astype(int)
-    kinds, kind = np.unique(trace.kinds, return_inverse=True) if trace.kinds is not None else ([""], np.zeros(len(trace), int))
-    for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
-        _band(ax, trace, (trace.worker >= first) & (trace.worker < stop), kind, edges, (first, stop), half)
+    kinds, kind = np.unique([""] * len(trace) if trace.kinds is None else trace.kinds, return_inverse=True)
+    for rows in pairwise(bounds):
+        _band(ax, trace, kind, edges, rows, half)
     failed = sorted(trace.errors)
     ax.plot(trace.finished[failed], trace.worker[failed], "X", color=ALARM, markeredgecolor="white", markersize=11)
     return {str(name): color(number) for number, name in enumerate(kinds)} if len(kinds) > 1 else {}
 
 
-def _band(ax: Axes, trace: Trace, mine: np.ndarray, kind: np.ndarray, edges: np.ndarray, rows: tuple[int, int], half: float) -> None:
+def _band(ax: Axes, trace: Trace, kind: np.ndarray, edges: np.ndarray, rows: tuple[int, int], half: float) -> None:
     """One group of workers as a band: outline occupied, one filled layer of computing for each kind."""
     first, stop = rows
     floor, height = stop - 1 + half, stop - first - 1 + 2 * half
+    mine = (trace.worker >= first) & (trace.worker < stop)
     started, finished, cpu = trace.started[mine], trace.finished[mine], trace.cpu[mine]
     seconds = finished - started
     share = np.divide(cpu, seconds, out=np.zeros(len(cpu)), where=seconds > 0).clip(0, 1)
@@ -42,7 +46,8 @@ def _band(ax: Axes, trace: Trace, mine: np.ndarray, kind: np.ndarray, edges: np.
     for number in np.unique(kind[mine]):
         these = kind[mine] == number
         above = below + busy(started[these], finished[these], share[these], edges) / (stop - first)
-        ax.stairs(floor - height * above, edges, baseline=floor - height * below, fill=True, color=color(number), zorder=3)
+        band: Any = {"baseline": floor - height * below, "fill": True, "color": color(number)}
+        ax.stairs(floor - height * above, edges, zorder=3, **band)
         below = above
 
 

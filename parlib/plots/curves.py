@@ -1,4 +1,4 @@
-"""How does speed grow with workers? Measured points with their spread, beside the ideal line and what else was expected.
+"""How does speed grow with workers? Measured points with their spread, beside the ideal line and what was expected.
 
     speedup │        ╱ ideal
             │      ╱  ┌──────────
@@ -52,7 +52,8 @@ def scaling(
     widest = max([2, *(max(one.workers, default=1) for one in sweeps), *(simulated or ()), *guesses])
     ax = sheet(ax)
     ideal(ax, widest)
-    beyond(ax, min((one.cores for one in sweeps), default=widest), widest, yours=any(one.source == "measured" for one in sweeps))
+    yours = any(one.source == "measured" for one in sweeps)
+    beyond(ax, min((one.cores for one in sweeps), default=widest), widest, yours=yours)
     if simulated:
         ax.plot(*_sorted(simulated), **HOLLOW, label="simulated")
     for number, (one, size) in enumerate(curves):
@@ -66,8 +67,18 @@ def scaling(
     return _signed(ax, sweeps, simulated)
 
 
-HOLLOW = {"color": EDGE, "linestyle": "--", "marker": "o", "markersize": 8, "markerfacecolor": "white", "linewidth": 1.8, "zorder": 3}
+HOLLOW: Any = {"color": EDGE, "linestyle": "--", "linewidth": 1.8, "zorder": 3} | {
+    "marker": "o",
+    "markersize": 8,
+    "markerfacecolor": "white",
+}
 """How everything simulated is drawn: hollow and dashed, so that nobody takes it for a measurement."""
+
+SOLID: Any = {"markersize": 9, "capsize": 5, "linewidth": 2.5, "zorder": 4}
+"""How medians of measurements are drawn, with a bar for the middle half of the samples."""
+
+FAINT: Any = {"alpha": 0.25, "markersize": 5, "markeredgewidth": 0, "zorder": 3}
+"""How every single sample is drawn."""
 
 
 def ideal(ax: Axes, widest: int) -> None:
@@ -97,16 +108,17 @@ def _points(ax: Axes, sweep: Any, size: Any, number: int, label: str) -> None:
     base = float(np.median(sweep.baseline(size)))
     for count in workers:
         samples = base / np.asarray(sweep.samples(count, size), dtype=float)
-        ax.plot(np.full(len(samples), count), samples, marker, color=ink, alpha=0.25, markersize=5, zorder=3, markeredgewidth=0)
+        ax.plot(np.full(len(samples), count), samples, marker, color=ink, **FAINT)
     spread = np.abs([middle - low, high - middle])
-    ax.errorbar(workers, middle, spread, color=ink, marker=marker, markersize=9, capsize=5, linewidth=2.5, zorder=4, label=label)
+    ax.errorbar(workers, middle, spread, color=ink, marker=marker, label=label, **SOLID)
 
 
 def _law(ax: Axes, law: Any, curves: Sequence[tuple[Any, Any]], widest: int, style: Any) -> None:
     found = law if isinstance(law, Fit) else _fitted(law, *curves[0])
     workers = np.linspace(1, widest, 200)
     told = ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in found.parameters.items())
-    ax.plot(workers, found.speedup(workers), linestyle=style, color="#A3195B", linewidth=2, zorder=2, label=f"{found.law}: {told}")
+    looks: Any = {"linestyle": style, "color": "#A3195B", "linewidth": 2, "zorder": 2}
+    ax.plot(workers, found.speedup(workers), label=f"{found.law}: {told}", **looks)
 
 
 def _fitted(law: str, sweep: Any, size: Any) -> Fit:
@@ -128,17 +140,18 @@ def _predictions(ax: Axes, guesses: dict[int, float], prediction: Any) -> None:
     for count, value in guesses.items():
         told = getattr(prediction, "told", "") or f"{value:.3g}×"
         ax.plot(count, value, "*", color="#B3400F", markersize=20, markeredgecolor="white", zorder=6)
-        style = {"textcoords": "offset points", "va": "center", "color": "#B3400F", "weight": "bold"}
+        style: Any = {"textcoords": "offset points", "va": "center", "color": "#B3400F", "weight": "bold"}
         ax.annotate(f"you said {told}", (count, value), xytext=(-13, 0), ha="right", zorder=6, **style)
 
 
 def _frame(ax: Axes, widest: int) -> None:
     """Limits and ticks: both axes double from tick to tick where there are many workers."""
-    top = max([1.2 * widest, *(float(np.nanmax(line.get_ydata())) for line in ax.lines if len(line.get_ydata()) and line.get_transform() == ax.transData)])
+    top = max(1.2 * widest, 1.05 * ax.dataLim.y1)
     if widest >= WIDE:
         ax.set(xscale="log", yscale="log", xlim=(0.9, widest * 1.15), ylim=(0.5, top))
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set(major_locator=LogLocator(2), minor_locator=NullLocator(), major_formatter=FuncFormatter(lambda x, _: f"{x:g}"))
+            axis.set(major_locator=LogLocator(2), minor_locator=NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     else:
         ax.set(xlim=(0.8, widest * 1.05), ylim=(0, top))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -149,7 +162,8 @@ def _frame(ax: Axes, widest: int) -> None:
 
 def _name(sweep: Any, size: Any, sweeps: Sequence[Any]) -> str:
     """What sets this curve apart from the others, after the word for where it comes from."""
-    differs = [getattr(sweep, name) for name in ("workload", "backend") if len({getattr(one, name) for one in sweeps}) > 1]
+    names = ("workload", "backend")
+    differs = [getattr(sweep, name) for name in names if len({getattr(one, name) for one in sweeps}) > 1]
     if len(sweep.sizes) > 1 or len({one.sizes for one in sweeps}) > 1:
         differs.append(f"size {size:,}" if isinstance(size, int | float) else str(size))
     return ", ".join([sweep.source, *differs])
@@ -171,5 +185,6 @@ def _sorted(curve: Mapping[int, float]) -> tuple[list[int], list[float]]:
 
 def _checked(sweep: Any) -> Any:
     if not hasattr(sweep, "speedups"):
-        raise TypeError(f"scaling draws a Sweep, or a list of them, not {sweep!r}: pass what sweep(workload) or recorded(name) gave you")
+        way_out = "pass what sweep(workload) or recorded(name) gave you"
+        raise TypeError(f"scaling draws a Sweep, or a list of them, not {sweep!r}: {way_out}")
     return sweep

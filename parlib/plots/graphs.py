@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from graphlib import TopologicalSorter
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -30,6 +32,8 @@ Node = str | tuple[str, str, int]  # a task, or a place on the way of an edge (f
 Places = dict[Node, tuple[float, float]]  # layer and row
 MANY = 60  # tasks beyond which names would not be readable
 BOLD = "#B3400F"
+BOX = {"boxstyle": "round,pad=0.35", "facecolor": tint(FILLS[0], 0.5)}
+ARROW, BOLD_ARROW = {"color": "#777777", "linewidth": 1.5, "zorder": 2}, {"color": BOLD, "linewidth": 3.0, "zorder": 3}
 
 
 @rc_context(STYLE)
@@ -80,7 +84,7 @@ def layout(plan: Plan) -> Places:
         columns[layer[task.name]].append(task.name)
         for need in plan.graph[task.name]:
             way = _way(need, task.name, layer)
-            for one, next_one in zip(way, way[1:], strict=False):
+            for one, next_one in pairwise(way):
                 neighbors[one].append(next_one)
                 neighbors[next_one].append(one)
             for place in way[1:-1]:
@@ -109,22 +113,20 @@ def _settle(columns: dict[int, list[Node]], neighbors: dict[Node, list[Node]]) -
 
 def _edge(ax: Axes, places: Places, widths: dict[str, float], need: str, task: Task, *, bold: bool) -> None:
     """A smooth arrow through the places of one edge, from the side of one box to the side of the other."""
-    between = sorted((node for node in places if isinstance(node, tuple) and node[:2] == (need, task.name)), key=lambda node: node[2])
-    points = np.array([places[node] for node in (need, *between, task.name)])
+    between = sorted(place for node, place in places.items() if node[:2] == (need, task.name))
+    points = np.array([places[need], *between, places[task.name]])
     points[0, 0] += widths[need] / 2
     points[-1, 0] -= widths[task.name] / 2
-    ink, width = (BOLD, 3.0) if bold else ("#777777", 1.5)
+    style: Any = BOLD_ARROW if bold else ARROW
     line = "--" if need in task.after and need not in task.needs else "-"
     head = "-|>" if len(widths) <= MANY else "-"
-    arrow = FancyArrowPatch(path=_smooth(points), arrowstyle=head, mutation_scale=16, color=ink, linestyle=line, linewidth=width)
-    ax.add_patch(arrow)
-    arrow.set_zorder(3 if bold else 2)
+    ax.add_patch(FancyArrowPatch(path=_smooth(points), arrowstyle=head, mutation_scale=16, linestyle=line, **style))
 
 
 def _smooth(points: np.ndarray) -> Path:
     """A path through the points that leaves and arrives level."""
     corners, codes = [points[0]], [Path.MOVETO]
-    for one, other in zip(points, points[1:], strict=False):
+    for one, other in pairwise(points):
         middle = (one[0] + other[0]) / 2
         corners += [(middle, one[1]), (middle, other[1]), other]
         codes += [Path.CURVE4] * 3
@@ -140,9 +142,9 @@ def _boxes(ax: Axes, plan: Plan, places: Places, path: set[str], across: float) 
     size = float(np.clip(900 / across / (longest + 5), 6, 13))
     drawn = {}
     for task in plan.tasks:
-        ink, width = (BOLD, 2.5) if task.name in path else (EDGE, 1.0)
-        frame = {"boxstyle": "round,pad=0.35", "facecolor": tint(FILLS[0], 0.5), "edgecolor": ink, "linewidth": width}
-        style = {"fontsize": size, "bbox": frame} if named else {"fontsize": 12, "color": ink}
+        ink, line = (BOLD, 2.5) if task.name in path else (EDGE, 1.0)
+        frame: Any = BOX | {"edgecolor": ink, "linewidth": line}
+        style: Any = {"fontsize": size, "bbox": frame} if named else {"fontsize": 12, "color": ink}
         words = _words(task) if named else "●"
         drawn[task.name] = ax.text(*places[task.name], words, ha="center", va="center", zorder=4, **style)
     return _widths(ax, drawn)
@@ -150,7 +152,8 @@ def _boxes(ax: Axes, plan: Plan, places: Places, path: set[str], across: float) 
 
 def _widths(ax: Axes, drawn: dict[str, Text]) -> dict[str, float]:
     """How wide each text is with its frame, in layers; known only once the figure has found its layout."""
-    ax.figure.draw_without_rendering()
+    root: Any = ax.get_figure(root=True)
+    root.draw_without_rendering()
     unit = ax.bbox.width / float(np.diff(ax.get_xlim())[0])
     frames = {name: text.get_bbox_patch() or text for name, text in drawn.items()}
     return {name: frame.get_window_extent().width / unit for name, frame in frames.items()}

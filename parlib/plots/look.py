@@ -16,7 +16,7 @@ from matplotlib.offsetbox import AnchoredText
 
 __all__ = ["FILLS", "INKS", "STYLE", "color", "sheet", "sign", "tell_seconds", "tint"]
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 14,
     "axes.titlesize": 15,
     "axes.titleweight": "bold",
@@ -55,7 +55,7 @@ def color(number: int, palette: Sequence[str] = FILLS) -> str:
     return palette[number % len(palette)]
 
 
-def tint(shade: str, strength: float = 0.3) -> tuple[float, ...]:
+def tint(shade: str, strength: float = 0.3) -> Any:
     """A color mixed with white.
 
     >>> tint("#000000", 0.25)

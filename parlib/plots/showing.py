@@ -47,7 +47,7 @@ def show(ax: Axes | Figure, alt: str, source: Any = None) -> None:
 
 
 class Picture:
-    """A picture in every form a notebook asks for; its text is its alternative text and the sentence about its source."""
+    """A picture in every form a notebook asks for; its text is `alt` and the sentence about its source."""
 
     def __init__(self, ax: Axes | Figure, alt: str, source: Any = None) -> None:
         self.figure = _figure(ax)
@@ -109,7 +109,8 @@ def _words(source: Any) -> list[str]:
     if isinstance(word, list | tuple):
         return [part for one in word for part in _words(one)]
     if not isinstance(word, str):
-        raise TypeError(f"show needs to know where the picture's numbers come from: pass the run, or its .source, not {source!r}")
+        way_out = "pass the run, or its .source"
+        raise TypeError(f"show needs to know where the picture's numbers come from: {way_out}, not {source!r}")
     if word not in SOURCES:
         raise ValueError(f"{word!r} is no source of numbers{did_you_mean(word, SOURCES)}")
     return [word]

@@ -261,15 +261,16 @@ def _marks(kinds: list[str]) -> list[str]:
 
 
 def _predicted_end(ax: Axes, prediction: Any) -> None:
-    """A line at the moment the run was expected to end, and room to see it."""
+    """A line at the moment the run was expected to end, and room to see it; its words keep free of the title."""
     moment = float(prediction)
     told = getattr(prediction, "told", "") or tell_seconds(moment)
     right = max(ax.get_xlim()[1], moment * 1.02)
     ax.set_xlim(0, right)
     ax.axvline(moment, color="#B3400F", linestyle="--", linewidth=2.5, zorder=6)
-    side = {"ha": "right", "xytext": (-6, 0)} if moment > right / 2 else {"ha": "left", "xytext": (6, 22)}  # over the title
-    style = {"textcoords": "offset points", "va": "bottom", "color": "#B3400F", "weight": "bold", "annotation_clip": False}
-    ax.annotate(f"you said {told}", (moment, 1.0), xycoords=("data", "axes fraction"), **style, **side)
+    free = {"ha": "right", "xytext": (-6, 0)} if moment > right / 2 else {"ha": "left", "xytext": (6, 22)}
+    style: Any = {"textcoords": "offset points", "va": "bottom", "color": "#B3400F", "weight": "bold"} | free
+    place: Any = ("data", "axes fraction")
+    ax.annotate(f"you said {told}", (moment, 1.0), xycoords=place, annotation_clip=False, **style)
 
 
 def _legend(ax: Axes, named: dict[str, str], failed: bool) -> None:
