@@ -1,12 +1,14 @@
 """The bakery and the restaurant: baking spends CPU and holds the GIL, an oven and a stove spend waiting.
 
-    busy     a baker kneads every cupcake       CPU, holding the GIL
-    uneven   cakes of different sizes           CPU, holding the GIL
-    waiting  every cupcake sits in the oven     waiting
+    busy        every cupcake is kneaded by hand       CPU, holding the GIL
+    uneven      cakes of different sizes, by hand      CPU, holding the GIL
+    waiting     every cupcake sits in its oven         waiting
+    restaurant  sauce ──┐
+                        ├──► plate                     waiting
+                meat  ──┘
 
-    sauce ──┐
-            ├──► plate          the restaurant: three functions, two of which can start at once
-    meat  ──┘
+The bakery is one function for many data; the restaurant is three functions, two of which can
+start at once.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from __future__ import annotations
 import time
 
 from ..paradigms import data_plan
-from ..plan import Plan
-from . import Workload
+from ..plan import Plan, Task
+from .workload import Workload
 
 KNEADS = 12_000  # turns of the dough for one cupcake, or for one kilogram of cake
 OVEN = 0.01  # seconds in the oven
-KITCHEN = {"sauce": 0.3, "meat": 0.4, "plate": 0.1}
-"""Seconds that the three functions of the restaurant take; also the `cost` of `Simulated` for them."""
+KITCHEN = {"sauce": 0.06, "meat": 0.08, "plate": 0.02}
+"""Seconds that the three functions of the restaurant wait; also the `cost` of `Simulated` for them."""
 
 
 def bake(cupcake: int) -> int:
@@ -105,6 +107,29 @@ def _busy_costs(size: int) -> float:
     return 0.0025
 
 
+def _dish_plan(dishes: int, chunks: int) -> Plan:
+    tasks = [task for dish in range(dishes) for task in _dish(dish)]
+    return Plan(tasks, keep=[task.name for task in tasks if task.kind == "plate"], finish=_plates)
+
+
+def _dish(number: int) -> list[Task]:
+    made = [f"sauce[{number}]", f"meat[{number}]"]
+    first = [Task(name, fn, kind=fn.__name__, item=number) for name, fn in zip(made, (sauce, meat))]
+    return [*first, Task(f"plate[{number}]", plate, made, kind="plate", item=number)]
+
+
+def _plates(values: dict[str, str]) -> list[str]:
+    return list(values.values())
+
+
+def _dish_serial(dishes: int) -> list[str]:
+    return [plate(sauce(), meat()) for _ in range(dishes)]
+
+
+def _dish_costs(dishes: int) -> dict[str, float]:
+    return KITCHEN
+
+
 def _waiting_costs(size: int) -> float:
     return OVEN
 
@@ -121,3 +146,6 @@ waiting = Workload("bakery.waiting", _waiting_plan, _waiting_serial, (8, 32, 128
 
 uneven = Workload("bakery.uneven", _uneven_plan, _uneven_serial, (24, 100, 400), "CPU, holding the GIL", _uneven_costs)
 """`size` cakes of different weight, the heaviest first."""
+
+restaurant = Workload("bakery.restaurant", _dish_plan, _dish_serial, (1, 3, 10), "waiting", _dish_costs)
+"""`size` dishes, each of sauce, meat and plate; the chunks are what they are."""
