@@ -105,18 +105,24 @@ def test_an_import_sideways_or_up_is_seen(tmp_path, file, line):
 
 
 def test_an_import_down_or_within_a_folder_is_allowed(tmp_path):
-    good = {"trace.py": "from .plan import Plan\nimport numpy", "study/asking.py": "from . import a\nfrom .. import plan"}
+    down, within = "import numpy\nfrom .plan import Plan", "from .. import plan\nfrom . import asking"
+    good = {"trace.py": down, "study/showing.py": within}
     assert imports_that_do_not_go_down(written(tmp_path, good)) == []
 
 
 # ---- Names ----------------------------------------------------------------------------------------------------------
 
 
+def modules_in(folder):
+    """The names of a package's modules: its files, and its folders that hold Python (not those that hold data)."""
+    return {path.stem for path in folder.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+
+
 def names_that_hide_a_module(folder):
     """Names bound by a package's front door that are also the name of one of its modules, but not that module."""
     broken = []
     for file in folder.rglob("__init__.py"):
-        siblings = {path.stem for path in file.parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+        siblings = modules_in(file.parent)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module:
                 bound = {alias.asname or alias.name for alias in node.names}
@@ -130,9 +136,8 @@ def names_that_hide_a_module(folder):
 
 def test_no_public_name_hides_a_module():
     assert names_that_hide_a_module(LIBRARY) == []
-    modules = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or path.is_dir()}
-    hidden = {name for name in parlib.__all__ if name in modules and not isinstance(getattr(parlib, name), ModuleType)}
-    assert hidden == set()
+    both = modules_in(LIBRARY) & set(parlib.__all__)
+    assert {name for name in both if not isinstance(getattr(parlib, name), ModuleType)} == set()
 
 
 def test_a_name_that_hides_a_module_is_seen(tmp_path):

@@ -90,6 +90,12 @@ def test_the_picture_has_alternative_text():
     assert "![" in README
 
 
+def test_the_picture_is_drawn_by_its_script(tmp_path):
+    subprocess.run([sys.executable, REPOSITORY / ".github" / "picture.py", tmp_path / "picture.png"], check=True)
+    drawn, kept = (folder / "picture.png" for folder in (tmp_path, REPOSITORY / ".github"))
+    assert drawn.read_bytes()[:24] == kept.read_bytes()[:24]  # a PNG of the same width and height; fonts may differ
+
+
 def requirement_names(lines):
     named = [line for line in lines if line.strip() and line[0] not in "#-"]
     return {re.split(r"[\s>=<!;\[]", line, maxsplit=1)[0].lower() for line in named}
