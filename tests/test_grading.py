@@ -162,7 +162,7 @@ def test_seconds_are_published_only_from_a_simulated_clock():
 
 
 def test_a_story_is_short_enough_to_read():
-    assert story({"result": {"type": "Plan"}, "seconds": 2.0}) == "{'seconds': 2.0, 'result': a Plan}"  # short first
+    assert story({"a": "x" * 24, "b": {"type": "Plan"}}) == "{'b': a Plan, 'a': '" + "x" * 24 + "'}"  # short first
     assert story(["x"] * 100, width=9) == "['x', 'x…"
 
 
@@ -417,6 +417,18 @@ def test_everything_the_student_wrote_runs_in_its_order():
     ]
 
 
+def test_a_notebook_that_lost_every_name_is_known_by_its_own(home, monkeypatch):
+    ran = []
+    monkeypatch.setattr(judge, "_through_nbval", lambda notebook: ran.append(sources_of(notebook)) or {})
+    nameless = [{"cell_type": "code", "source": "double1 = lambda x: x + x"}]
+    (home / "09_mine.ipynb").write_text(text_of(nameless), encoding="utf-8")
+    assert [one.reason for one in judge.points_of(home / "09_mine.ipynb", home=home)] == [
+        "never reached: an earlier cell did not end"
+    ] * 3
+    assert ran[0][0] == "double1 = lambda x: x + x"  # what was written still runs, before the master's cells
+    assert ran[0][3].endswith('check("9.1", lambda: [double1(x) for x in numbers1])')
+
+
 # ---- Points ---------------------------------------------------------------------------------------------------------
 
 
@@ -476,14 +488,14 @@ def test_only_right_values_earn_points(tmp_path, capsys):
 
 @pytest.mark.notebook
 def test_a_loop_without_end_costs_its_own_exercise_and_a_dead_kernel_ends_the_check(home, monkeypatch):
-    monkeypatch.setattr(judge, "CELL_SECONDS", 2)
+    monkeypatch.setattr(judge, "CELL_SECONDS", 1)
     notebook = solve(student_notebook(master_of(3)), 2)
     set_source(notebook, "answer-9-1", "while True:\n    pass")
     set_source(notebook, "answer-9-3", "import os\nos._exit(1)")
     path = home / "endless.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     looped, fine, died = judge.points_of(path, home=home)
-    assert (looped.points, looped.reason) == (0, "stopped after 2 seconds")
+    assert (looped.points, looped.reason) == (0, "stopped after 1 second")
     assert (fine.points, fine.reason) == (2, "yes")
     assert (died.points, died.reason) == (0, "its answer did not end, or ended the kernel")
 

@@ -38,6 +38,7 @@ def check(exercise: str, answer: Callable[[], object]) -> None:
     Raises `NotYet` with *yours*, *expected* and *where to look* where they differ, or where
     the exercise is not written yet. An error in your own code keeps its type, and gains a note.
     """
+    __tracebackhide__ = True  # a notebook shows where your code went wrong, not ours
     _refuse_misuse(exercise, answer)
     value = _value_of(exercise, answer)
     payload = published(exercise, value)
@@ -78,6 +79,7 @@ def _refuse_misuse(exercise: object, answer: object) -> None:
 
 
 def _value_of(exercise: str, answer: Callable[[], object]) -> object:
+    __tracebackhide__ = True
     try:
         value = answer()
     except NotImplementedError:

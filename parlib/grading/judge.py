@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..plan import counted
 from .course import Exercise, exercises_of, lesson_of, master_of, number_of, read_json
 from .intake import Handed, Unreadable, read_cells
 from .rebuild import rebuilt
@@ -26,6 +28,7 @@ from .values import story
 
 __all__ = ["Judged", "check_notebook", "points_of"]
 
+LINE = 60  # letters of a value in the table
 CELL_SECONDS, NOTEBOOK_SECONDS = 30, 300  # an honest exercise answers in one second, a notebook in ten
 PACKAGES = Path(__file__).resolve().parents[2]  # where parlib is found, also when it was never installed
 
@@ -72,9 +75,10 @@ def points_of(path: str | Path, *, home: Path | None = None) -> list[Judged]:
 
 
 def _master(name: str, handed: list[Handed], home: Path | None) -> Any:
-    """The master of the lesson that most of the cells belong to."""
+    """The master of the lesson that most cells belong to; where no cell has kept its name, the file's name tells."""
     lessons = Counter(lesson_of(number) for cell in handed if (number := number_of(cell.slot)))
-    for lesson, _ in lessons.most_common():
+    named = [lesson for lesson, _ in lessons.most_common()] or re.findall(r"^\d\d(?=_)", name)
+    for lesson in named if handed else []:
         if (path := master_of(lesson, home)).is_file():
             return read_json(path)
     raise Unreadable(f"{name} has no exercise of this course in it: give one of the notebooks in exercises/")
@@ -139,8 +143,8 @@ def _reasons(exercise: Exercise, check: dict[str, Any], answers: list[dict[str, 
     if len(check["published"]) > 1:
         yield "published more than once"
     for payload in check["published"]:
-        yours = story(payload.get("value") if isinstance(payload, dict) else payload, 40)
-        yield f"yours {yours}, expected {exercise.instead or story(exercise.expected, 40)}"
+        yours = story(payload.get("value") if isinstance(payload, dict) else payload, LINE)
+        yield f"yours {yours}, expected {exercise.instead or story(exercise.expected, LINE)}"
     for name, message in (error for verdict in (*answers, check) for error in verdict["errors"]):
         yield _in_words(name, message)
     if any(answer["stopped"] for answer in answers):
@@ -152,7 +156,7 @@ def _reasons(exercise: Exercise, check: dict[str, Any], answers: list[dict[str, 
 
 def _in_words(name: str, message: str) -> str:
     if name == "KeyboardInterrupt":
-        return f"stopped after {CELL_SECONDS} seconds"
+        return f"stopped after {counted(CELL_SECONDS, 'second')}"
     line = (message.strip().splitlines() or [""])[0]
     return line if name == "NotYet" else f"{name}: {line}"
 

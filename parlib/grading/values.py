@@ -91,8 +91,12 @@ def _told(value: Any) -> str:
         if value.keys() == {"type"}:
             return f"a {value['type']}"
         parts = [f"{key!r}: {_told(part)}" for key, part in value.items()]
-        return "{" + ", ".join(sorted(parts, key=len)) + "}"  # a long part must not push out the short ones
+        return "{" + ", ".join(sorted(parts, key=_late)) + "}"
     return repr(value)
+
+
+def _late(part: str) -> tuple[bool, str]:
+    return len(part) > 24, part  # a long part must not push out the short ones
 
 
 def _sized(value: Any) -> Any:
