@@ -44,7 +44,11 @@ class Crew:
         self.running: dict[Future, tuple[Task, int, float]] = {}
         self.returned: SimpleQueue[Future] = SimpleQueue()
         self.dead: set[int] | None = None  # processes found dead when the pool broke
-        courier.load(plan)
+        try:
+            courier.load(plan)
+        except BaseException:
+            courier.unload()
+            raise
 
     def __enter__(self) -> Crew:
         one_thread.__enter__()
@@ -93,10 +97,12 @@ class Crew:
         late, deadline = [], self.clock() + grace
         for future in [future for future in self.running if future.cancel()]:
             self.running.pop(future)
-        while self.running and self.clock() < deadline and self.dead is None:
-            late += self.wait(deadline)
-        if self.running:
-            self.place.abandon(self)
+        try:
+            while self.running and self.clock() < deadline and self.dead is None:
+                late += self.wait(deadline)
+        finally:  # also when the learner presses stop twice
+            if self.running:
+                self.place.abandon(self)
         return late
 
     def _came_back(self, future: Future) -> None:

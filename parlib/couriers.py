@@ -10,13 +10,14 @@ cannot travel is refused before anything has run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -26,7 +27,7 @@ import numpy as np
 from .blas import one_thread
 from .plan import Plan, PlanError, Task
 from .sharing import Handle, Memory, Shelf, opened, pack, pack_result, unpack, unpack_result, write_at
-from .trace import Gaps, Skipped
+from .trace import Gaps, Skipped, add_note, describe, words_of
 from .worker import Report, perform
 
 
@@ -76,6 +77,9 @@ class Pickled(InPlace):
     def call(self, task: Task, slot: int, values: list[Any]) -> tuple[Any, ...]:
         return perform_pickled, cloudpickle.dumps((task.fn, values))
 
+    def open(self, report: Report, slot: int) -> Report:
+        return report._replace(value=pickle.loads(report.value), error=pickle.loads(report.error))
+
 
 class SharedMemory:
     """Sends bytes, and leaves the arrays where both sides can see them."""
@@ -108,6 +112,7 @@ class SharedMemory:
         self.inputs = {name: checked(pack, value, f"input {name!r}", self.shelf) for name, value in plan.inputs.items()}
 
     def call(self, task: Task, slot: int, values: list[Any]) -> tuple[Any, ...]:
+        self._clear(slot)
         message = self.messages[slot] = Shelf(below=self.shelf)
         packed = [
             self.inputs[name] if name in self.inputs else checked(pack, value, f"the value of {name!r}", message)
@@ -119,7 +124,8 @@ class SharedMemory:
         return perform_packed, self.functions[id(task.fn)], packed, outbox.handle, board
 
     def open(self, report: Report, slot: int) -> Report:
-        self.messages.pop(slot, None)
+        self._clear(slot)
+        report = report._replace(error=pickle.loads(report.error))
         if report.error is not None:
             return report
         packed, parts, large = report.value
@@ -132,7 +138,14 @@ class SharedMemory:
 
     def unload(self) -> None:
         """Free the shared memory, even where an exception still remembers this run; results keep their own."""
-        del self.shelf, self.board, self.outbox, self.messages
+        for slot in list(self.messages):
+            self._clear(slot)
+        self.shelf.clear()
+        del self.board, self.outbox
+
+    def _clear(self, slot: int) -> None:
+        if slot in self.messages:
+            self.messages.pop(slot).clear()
 
 
 def checked(send: Any, value: Any, what: str, *more: Any) -> bytes:
@@ -163,10 +176,7 @@ def perform_packed(fn: bytes, values: Sequence[bytes], outbox: Handle, board: Bo
     """The same in a worker process: unpack, perform, and pack the answer."""
     pin_up(board, os.getpid())
     try:
-        report = perform(unpack(fn), *map(unpack, values))
-        if report.error is not None:
-            return report._replace(error=portable(report.error))
-        return _packed(report, outbox)
+        return _packed(perform(unpack(fn), *map(unpack, values)), pack_result, outbox)
     finally:
         pin_up(board, 0)
 
@@ -175,8 +185,7 @@ def perform_pickled(call: bytes) -> Report:
     """The same on a worker that may be anywhere: everything travels as bytes."""
     fn, values = pickle.loads(call)
     with one_thread:
-        report = perform(fn, *values)
-    return report if report.error is None else report._replace(error=portable(report.error))
+        return _packed(perform(fn, *values), cloudpickle.dumps)
 
 
 def pin_up(board: Board, process: int) -> None:
@@ -195,30 +204,47 @@ def prepare(parent: int) -> None:
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
-def portable(error: BaseException) -> BaseException:
-    """`error` with its traceback as a note; a `RuntimeError` telling its story if it cannot travel."""
-    story = "".join(traceback.format_exception(error)).rstrip()
-    try:
-        error.add_note(f"in a worker process:\n{story}")
-        if type(pickle.loads(cloudpickle.dumps(error))) is type(error):
-            return error
-    except Exception as problem:
-        story += f"\n(it cannot be pickled: {problem})"
-    stand_in = RuntimeError(f"{type(error).__name__}: {error}")
-    stand_in.add_note(f"in a worker process:\n{story}")
-    stand_in.__dict__["item"] = getattr(error, "item", None)
-    return stand_in
-
-
-def _packed(report: Report, outbox: Handle) -> Report:
-    value = report.value
+def _packed(report: Report, send: Callable[..., Any], *more: Any) -> Report:
+    """The report with its value sent off, and its error as bytes; a value that cannot travel is an error."""
+    value, error = report.value, report.error
     if type(value) is Gaps:
         value = Gaps(replace(one, error=portable(one.error)) if isinstance(one, Skipped) else one for one in value)
     try:
-        return report._replace(value=pack_result(value, outbox))
+        value = send(value, *more)
     except Exception as problem:
         why = f"its result cannot be sent back from a worker process ({problem}): return plain data or arrays"
-        return report._replace(value=None, error=TypeError(why))
+        value, error = send(None, *more), TypeError(why)
+    return report._replace(value=value, error=cloudpickle.dumps(error and portable(error)))
+
+
+def portable(error: BaseException) -> Any:
+    """What arrives as `error`, its traceback as a note; as a `RuntimeError` if its very type cannot travel."""
+    add_note(error, "in a worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
+    said: dict[str, Any] = {name: vars(error)[name] for name in ("__notes__", "_item") if name in vars(error)}
+    bare, rough = Parcel(type(error), error.args, vars(error)), Parcel(type(error), (words_of(error),), said)
+    for parcel in error, bare, rough:
+        with contextlib.suppress(Exception):
+            if type(pickle.loads(cloudpickle.dumps(parcel))) is type(error):
+                return parcel
+    return Parcel(RuntimeError, (describe(error),), said)
+
+
+class Parcel(NamedTuple):
+    """Arrives as an exception, made without its constructor, which may want other arguments than it kept."""
+
+    kind: type[BaseException]
+    args: tuple[Any, ...]
+    state: dict[str, Any]
+
+    def __reduce__(self) -> Any:
+        return restored, tuple(self)
+
+
+def restored(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """The exception in a parcel."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 def _leave_with(parent: int) -> None:

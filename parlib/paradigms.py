@@ -238,8 +238,8 @@ class Each:
                 results.extend(map(self.fn, items[len(results) :]))  # keeps what came before a failure
                 if len(results) < len(items):
                     raise RuntimeError(f"{name_of(self.fn)} raised StopIteration; return a value instead")
-            except Exception as error:
-                if not self.skip:
+            except BaseException as error:
+                if not (self.skip and isinstance(error, Exception)):
                     vars(error)["_item"] = len(results)  # for the note
                     raise
                 results = Gaps([*results, Skipped("", len(results), error)])

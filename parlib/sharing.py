@@ -126,7 +126,7 @@ def share(array: Any) -> np.ndarray:
     if not array.nbytes:
         return array.copy()
     memory = Memory()
-    write_at(memory.fd, 0, np.ascontiguousarray(array))
+    write_at(memory.fd, 0, _bytes_of(np.ascontiguousarray(array)))
     return np.ndarray(array.shape, array.dtype, memory.map())
 
 
@@ -169,6 +169,10 @@ class Shelf:
     def keep(self, values: Any) -> None:
         """Hold on to these for as long as the shelf stands: a handle does not keep memory alive."""
         self._owners.append(values)
+
+    def clear(self) -> None:
+        """Let go of everything, even where an exception still remembers this shelf."""
+        self.memory, self._stretches, self._owners = None, {}, []
 
     def _find(self, owner: int, low: int, high: int) -> tuple[Memory, int] | None:
         for first, last, offset in self._stretches.get(owner, ()):

@@ -262,7 +262,15 @@ def add_note(error: BaseException, text: str) -> None:
     vars(error).setdefault("__notes__", []).append(text)
 
 
+def words_of(error: BaseException) -> str:
+    """The message of an exception, or nothing: it may fail at telling what failed."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def describe(error: BaseException) -> str:
     """An exception in one line: its type, and its message if it has one."""
-    message = str(error)
+    message = words_of(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

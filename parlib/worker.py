@@ -18,7 +18,7 @@ class Report(NamedTuple):
     """What a worker tells about one task; times by this machine's `perf_counter`, in seconds."""
 
     value: Any
-    error: BaseException | None
+    error: Any  # an exception or None; on their way, value and error may be bytes
     started: float
     finished: float
     cpu: float
