@@ -214,16 +214,16 @@ class SimulatedCrew:
     def _bytes(self, value: Any) -> int:
         return 0 if self.place.bandwidth == math.inf else nbytes(value)
 
-    def _stragglers(self) -> np.ndarray:
+    def _stragglers(self) -> list[float]:
         """How much longer each task of the plan takes, drawn in plan order, whoever works on it."""
-        noise, generator, shape = self.place.noise, np.random.default_rng(self.place.seed), len(self.plan)
+        noise, generator, tasks = self.place.noise, np.random.default_rng(self.place.seed), len(self.plan)
         if noise is None:
-            return np.ones(shape)
+            return [1.0] * tasks
         if callable(noise):
-            return np.array([check_seconds("noise", noise(generator)) for _ in range(shape)])
+            return [check_seconds("noise", noise(generator)) for _ in range(tasks)]
         if isinstance(noise, tuple):
-            return np.where(generator.random(shape) < noise[0], noise[1], 1.0)
-        return np.exp(noise * generator.standard_normal(shape))
+            return np.where(generator.random(tasks) < noise[0], noise[1], 1.0).tolist()
+        return np.exp(noise * generator.standard_normal(tasks)).tolist()
 
     def _check(self, workers: int) -> None:
         tables = self.place.speeds.values() if isinstance(self.place.speeds, dict) else [self.place.speeds]
