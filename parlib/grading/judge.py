@@ -147,7 +147,7 @@ def _reasons(exercise: Exercise, check: dict[str, Any], answers: list[dict[str, 
         yield f"yours {yours}, expected {exercise.instead or story(exercise.expected, LINE)}"
     for name, message in (error for verdict in (*answers, check) for error in verdict["errors"]):
         yield _in_words(name, message)
-    if any(answer["stopped"] for answer in answers):
+    if any(answer["stopped"] and "on test start" not in answer["stopped"] for answer in answers):
         yield "its answer did not end, or ended the kernel"
     elif "Kernel dead" in check["stopped"]:
         yield "never reached: an earlier cell ended the kernel"

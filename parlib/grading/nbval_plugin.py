@@ -11,13 +11,18 @@ soon as the cell is done, so that a notebook that has to be stopped keeps what i
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from queue import Empty
 from typing import Any
 
 import pytest
 
 from .course import role_of
 from .values import MIME
+
+LOOK_AGAIN = 0.25  # seconds: soon enough for a person who waits
 
 
 class AllBut:
@@ -41,6 +46,13 @@ def pytest_itemcollected(item: Any) -> None:
     item.options = {"check": role_of(item.cell.id) == "check", "skip": False, "check_exception": True}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: Any) -> None:
+    """Notice at once when the kernel is gone; nbval alone would wait for the whole time of the cell."""
+    if "get_message" not in vars(item.parent.kernel):  # once for each kernel
+        item.parent.kernel.get_message = partial(_watchful, item.parent.kernel, item.parent.kernel.get_message)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Write down what a cell did, once it was called."""
@@ -48,6 +60,19 @@ def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Generat
         with open(item.config.getoption("verdicts"), "a", encoding="utf-8") as file:
             file.write(json.dumps(_verdict(item, call)) + "\n")
     return (yield)
+
+
+def _watchful(kernel: Any, get_message: Callable[..., Any], stream: str, timeout: float) -> Any:
+    """The kernel's next message; `Empty` after `timeout` seconds, RuntimeError as soon as it is dead."""
+    patience = time.monotonic() + timeout
+    while True:
+        try:
+            return get_message(stream, timeout=min(timeout, LOOK_AGAIN))
+        except Empty:
+            if not kernel.is_alive():
+                raise RuntimeError("Kernel dead while it ran") from None
+            if time.monotonic() > patience:
+                raise
 
 
 def _verdict(item: Any, call: pytest.CallInfo[None]) -> dict[str, Any]:
