@@ -1,0 +1,34 @@
+"""What all tests share: pictures without a window, and a real JupyterLab in a real browser for those that ask.
+
+    lab     a running JupyterLab in an empty folder of its own, one for all tests: make a folder in it per test
+    page    a fresh browser window for it; its kernels stop when the test ends
+
+Both are for tests marked `browser`. Without a browser these are skipped, and fail where the environment says CI=true.
+"""
+
+import os
+
+import pytest
+
+os.environ["MPLBACKEND"] = "agg"  # before anybody imports matplotlib
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A JupyterLab server; `lab.root` is the folder it shows."""
+    from browser import MISSING, Lab, chromium
+
+    pytest.importorskip("playwright", reason="pip install playwright")
+    if not chromium():
+        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
+    with Lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def page(lab, request):
+    """A window of its own for each test; parametrize it indirectly with Playwright's context options."""
+    from browser import opened
+
+    with opened(lab, **getattr(request, "param", {})) as window:
+        yield window
