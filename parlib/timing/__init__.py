@@ -1,11 +1,12 @@
 """How does it scale? The same job on 1, 2, 4 … workers, raced fairly against the best serial code.
 
-    sweep(workload)    race them, here and now
-    Sweep              what came of it: raw seconds, speedups
-    record, recorded   keep a sweep in a file
+    sweep(workload)        race them, here and now
+    Measurement(workload)  the same in a process of its own, while the notebook stays free
+    Sweep                  what came of it: raw seconds, speedups
+    record, recorded       keep a sweep in a file
 
-`fair` holds the rules of the race, `sweeps` what it leaves behind, `records` what is kept. None
-of them knows what a workload computes.
+`fair` holds the rules of the race, `sweeps` what it leaves behind, `records` what is kept, and
+`child` the process of its own. None of them knows what a workload computes.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..host import Machine, machine
+from .child import Measurement
 from .fair import BUDGET, Race, Tally, race_of
 from .records import keep, kept, record, recorded
 from .sweeps import Sample, Sweep
 
-__all__ = ["Sample", "Sweep", "record", "recorded", "sweep"]
+__all__ = ["Measurement", "Sample", "Sweep", "record", "recorded", "sweep"]
 
 
 def sweep(
@@ -47,15 +49,19 @@ def sweep(
     measured here before is not measured once more, unless `again`.
 
     Raises ValueError when a run and the baseline have different answers.
+
+    >>> from parlib import Simulated, data_parallel
+    >>> run = lambda workers, size: data_parallel(abs, range(size), workers=workers, backend=Simulated(cost=1.0))
+    >>> sweep(run, (1, 2), [10], baseline=lambda size: run(1, size), progress=False).speedups()
+    {1: (1.0, 1.0, 1.0), 2: (2.0, 2.0, 2.0)}
     """
     race = race_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
-    known = None if again or baseline else kept(workload, backend, chunks)
+    known = None if again else kept(workload, backend, chunks)
     whole: Any = known
     if missing := race.without(known):
         found = _watch(missing, progress, missing.events(asked(cancel), clock, look))
         whole = known | found if known else found
-        if baseline is None:
-            keep(workload, backend, chunks, whole)
+        keep(workload, backend, chunks, whole)
     return whole.only(race.workers, race.sizes)
 
 
@@ -73,7 +79,7 @@ def _watch(race: Race, progress: bool, events: Iterable[Any]) -> Sweep:
     from tqdm import tqdm
 
     tally = Tally(race)
-    bar = tqdm(total=len(race.entries) * race.repeats, desc=race.name, unit="run", leave=False, disable=not progress)
+    bar = tqdm(total=tally.total, desc=race.name, unit="run", leave=False, disable=not progress)
     with bar:
         try:
             for event in events:

@@ -38,6 +38,7 @@ class Lap(NamedTuple):
     sample: Sample
     backend: str
     source: str
+    warm_up: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Race:
     sizes: tuple[Any, ...]
     repeats: int
     budget: float  # seconds
+    backend: str = ""  # "": the runs will tell
     chunks: int | None = None
 
     def __post_init__(self) -> None:
@@ -86,7 +88,7 @@ class Race:
         clock: Callable[[], float] = time.perf_counter,
         look: Callable[[], Machine] = machine,
     ) -> Iterator[Lap | Machine]:
-        """The race as it goes: a look at the machine, every counted lap, and another look."""
+        """The race as it goes: a look at the machine, every lap, and another look at the machine."""
         yield _able(look())
         yield from self._laps(cancelled, clock)
         yield look()
@@ -98,9 +100,7 @@ class Race:
             for size, workers in self.entries:
                 if cancelled():
                     return
-                lap = self._lap(size, workers, answers, clock)
-                if number:
-                    yield lap
+                yield self._lap(size, workers, answers, clock)._replace(warm_up=not number)
             now = clock()
             if number and now + (now - started) - began > self.budget:
                 return
@@ -116,7 +116,7 @@ class Race:
         elif workers is not None:
             raise TypeError(f"a sweep needs a function (workers, size) that returns a Run, not {answer!r}")
         self._compare(answers.setdefault(size, (answer, source)), answer, source, size, workers)
-        return Lap(Sample(workers, size, seconds), backend, source)
+        return Lap(Sample(workers, size, seconds), backend, source, warm_up=False)
 
     def _compare(self, first: tuple[Any, str], answer: Any, source: str, size: Any, workers: int | None) -> None:
         if source != first[1]:
@@ -137,22 +137,33 @@ class Tally:
         (self.laps if isinstance(event, Lap) else self.looks).append(event)  # type: ignore[arg-type]
 
     @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The samples that count, in the order in which they were taken."""
+        return tuple(lap.sample for lap in self.laps if not lap.warm_up)
+
+    @property
+    def total(self) -> int:
+        """How many laps there will be, warm-up included, if the budget lasts."""
+        return len(self.race.entries) * (1 + self.race.repeats)
+
+    @property
     def sweep(self) -> Sweep:
         """The sweep so far."""
         host = self.looks[0] if self.looks else machine(watch=0)
-        lap = next((lap for lap in self.laps if lap.sample.workers is not None), None)
+        runs = [lap for lap in self.laps if lap.sample.workers is not None]
+        source = runs[0].source if runs else "measured"
         return Sweep(
             workload=self.race.name,
             spends=self.race.spends,
-            backend=lap.backend if lap else "",
-            source=lap.source if lap else "measured",
+            backend=runs[0].backend if runs else self.race.backend,
+            source=source,
             machine=story(host),
             cores=host.cores,
             versions=versions(),
             when=time.strftime("%Y-%m-%d %H:%M"),
-            raw=tuple(lap.sample for lap in self.laps),
+            raw=self.samples,
             chunks=self.race.chunks,
-            warning=next((look.advice for look in self.looks if look.too_busy), ""),
+            warning=next((look.advice for look in self.looks if look.too_busy and source == "measured"), ""),
         )
 
 
@@ -169,18 +180,19 @@ def race_of(
     """The race of a workload, or of a function `(workers, size) -> Run` against `baseline(size)`."""
     counts = tuple(dict.fromkeys(workers))
     if hasattr(workload, "plan") and hasattr(workload, "serial"):
-        find(backend)  # a misspelt name is refused before anything runs
+        if baseline is not None:
+            raise TypeError("a Workload brings its own baseline, its serial code: leave out baseline=")
         sizes = (workload.default,) if sizes is None else tuple(sizes)
-        run, serial = partial(run_workload, workload, backend, chunks), baseline or workload.serial
-        teams = workload.name, workload.spends, run, serial, workload.same
-        return Race(*teams, counts, sizes, repeats, budget, chunks)
+        run = partial(run_workload, workload, backend, chunks)
+        teams = workload.name, workload.spends, run, workload.serial, workload.same
+        return Race(*teams, counts, sizes, repeats, budget, find(backend).name, chunks)
     if not callable(workload):
         raise TypeError(f"a sweep needs a Workload or a function (workers, size) that returns a Run, not {workload!r}")
     if baseline is None:
         raise TypeError("a speedup needs a baseline: pass baseline=, the best serial function (size) for the same job")
     name = getattr(workload, "__name__", "run").replace("<lambda>", "run")
     sizes = (None,) if sizes is None else tuple(sizes)
-    return Race(name, "", workload, baseline, equal, counts, sizes, repeats, budget, chunks)
+    return Race(name, "", workload, baseline, equal, counts, sizes, repeats, budget, chunks=chunks)
 
 
 def run_workload(workload: Any, backend: Any, chunks: int | None, workers: int, size: Any) -> Run:

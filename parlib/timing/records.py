@@ -29,14 +29,19 @@ _kept: dict[Any, Sweep] = {}  # of this kernel
 
 
 def record(sweep: Sweep, path: str | PathLike[str]) -> None:
-    """Keep a sweep in a JSON file: raw seconds, with machine, date and versions."""
+    """Keep a sweep in a JSON file: raw seconds, with machine, date and versions.
+
+    Raises ValueError for a simulated sweep, whose seconds are no record of anything.
+    """
     if not isinstance(sweep, Sweep):
         raise TypeError(f"record keeps a Sweep, not {sweep!r}")
+    if sweep.source.startswith("simulated"):
+        raise ValueError("a simulated sweep cannot be recorded: whoever has the costs can simulate it again")
     Path(path).write_text(json.dumps(as_data(sweep), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def recorded(name: str | PathLike[str]) -> Sweep:
-    """A sweep that was recorded: by name one that comes with parlib, or from a .json file of your own.
+    """A sweep that was recorded: by name one that comes with parlib, or a .json file of your own.
 
     Raises ValueError for a name that is not known.
     """
@@ -65,9 +70,10 @@ def kept(workload: Any, backend: Any, chunks: int | None) -> Sweep | None:
     """What was measured before of this workload on this backend, here; None if nothing was."""
     if not _named(workload, backend):
         return None
-    if (workload, backend, chunks) in _kept:
-        return _kept[workload, backend, chunks]
-    data = here().get(SECTION, _label(workload, backend, chunks)) if _ours(workload) else None
+    label = _label(workload, backend, chunks)
+    if (workload, label) in _kept:
+        return _kept[workload, label]
+    data = here().get(SECTION, label) if _ours(workload) else None
     return None if data is None else from_data(data)
 
 
@@ -75,9 +81,10 @@ def keep(workload: Any, backend: Any, chunks: int | None, sweep: Sweep) -> None:
     """Remember a sweep, unless the machine was too busy for it to be fair."""
     if not _named(workload, backend) or sweep.warning or not sweep.raw:
         return
-    _kept[workload, backend, chunks] = sweep
+    label = _label(workload, backend, chunks)
+    _kept[workload, label] = sweep
     if _ours(workload):
-        here().put(SECTION, _label(workload, backend, chunks), as_data(sweep))
+        here().put(SECTION, label, as_data(sweep))
 
 
 SECTION = "sweeps"  # of the learner's notes

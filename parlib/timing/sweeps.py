@@ -122,23 +122,27 @@ class Sweep:
         return size
 
     @property
+    def _title(self) -> str:
+        return f"{self.workload} on {self.backend}" if self.backend else self.workload
+
+    @property
     def _best(self) -> str:
         """The largest speedup, in words."""
         points = [(best, workers) for size in self.sizes for workers, (best, *_) in self.speedups(size).items()]
         if not points:
             return "nothing measured yet"
         best, workers = max(points)
-        return f"at best {best:.2f} times the serial speed, on {counted(workers, 'worker')}"
+        return f"{self.source}: at best {best:.2f} times the serial speed, on {counted(workers, 'worker')}"
 
     def __repr__(self) -> str:
-        lines = [f"<Sweep: {self.workload} on {self.backend}, {self.source}: {self._best}>"]
+        lines = [f"<Sweep: {self._title}, {self._best}>"]
         if self.rows:
-            lines += [_line(HEADINGS), *map(_line, self.rows), f"  {self.source} {self.when} on {self.machine}"]
+            lines += [_line(HEADINGS), *map(_line, self.rows), f"  {self.source} {self.when}, {self.machine}"]
         return "\n".join(lines + [f"  {self.warning}"] * bool(self.warning))
 
     def _repr_html_(self) -> str:
         """A table that a screen reader can walk: a caption, headings, and every row under them."""
-        caption = f"{self.workload} on {self.backend}, {self.source} {self.when} on {self.machine}: {self._best}"
+        caption = f"{self._title}, {self._best} ({self.when}, {self.machine})"
         head = "".join(f'<th scope="col">{name}</th>' for name in HEADINGS)
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
         note = f"<p>{html.escape(self.warning)}</p>" if self.warning else ""
@@ -161,7 +165,7 @@ def _ratio(serial: np.ndarray, seconds: np.ndarray) -> tuple[float, float, float
 
 def story(host: Machine) -> str:
     """A machine in one line: what a reader of its seconds must know."""
-    return f"{host.processor or 'unknown processor'}, {counted(host.cores, 'usable core')}, {host.system}"
+    return f"{host.processor or 'a processor without a name'}, {counted(host.cores, 'usable core')}, {host.system}"
 
 
 def versions() -> str:

@@ -3,7 +3,7 @@
     photograph ──► convolve with 8 filters ──► keep what is positive ──► mean ──► 8 numbers
     (h, w, 3)      (h−2, w−2, 8)
 
-The photographs are scikit-learn's two sample images, cut into overlapping pieces, some of them
+The photographs are the two that come with scikit-learn, cut into overlapping pieces, some of them
 mirrored. The convolution is a sliding sum in NumPy: as many additions of shifted images as the
 filter has places (what libraries call convolution is this correlation, the filter unturned).
 """
@@ -11,6 +11,8 @@ filter has places (what libraries call convolution is this correlation, the filt
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -25,9 +27,13 @@ FILTERS = 8
 @cache
 def sample_images() -> tuple[np.ndarray, np.ndarray]:
     """Two photographs, a temple and a flower: (427, 640, 3) numbers in 0 … 255."""
-    from sklearn.datasets import load_sample_image
+    from PIL import Image
 
-    return load_sample_image("china.jpg"), load_sample_image("flower.jpg")
+    found = find_spec("sklearn")  # found, not imported: that would take longer than all else here
+    if found is None or found.origin is None:
+        raise ImportError("the photographs come with scikit-learn: pip install scikit-learn")
+    folder = Path(found.origin).parent / "datasets" / "images"
+    return np.asarray(Image.open(folder / "china.jpg")), np.asarray(Image.open(folder / "flower.jpg"))
 
 
 @cache
