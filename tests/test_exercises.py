@@ -175,11 +175,18 @@ def test_one_number_names_an_exercise_everywhere(lesson, number):
     assert part(lesson, "why", number) is not None
 
 
+def headings_of(lesson):
+    """The sections of the lesson, so that nobody is sent to look where nothing is."""
+    path = next(HOME.parent.glob(f"notebooks/{lesson}_*.ipynb"))
+    return {line for cell in read_json(path)["cells"] for line in source_of(cell).splitlines() if line.startswith("#")}
+
+
 @every_exercise
 def test_an_exercise_has_three_hints_a_place_to_look_and_a_warm_line(lesson, number):
     exercise = exercises_of(master_of(lesson))[number]
     assert len(set(exercise.hints)) == 3
-    assert exercise.look.startswith(f"lesson {lesson}")
+    section = re.fullmatch(rf'lesson {lesson}, "(.+)"', exercise.look)[1]
+    assert f"## {section}" in headings_of(lesson)
     assert exercise.yes
     assert exercise.points in (1, 2, 3)
     if "*Write" in source_of(part(lesson, "task", number)):

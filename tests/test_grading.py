@@ -46,7 +46,7 @@ def cell(slot, source, *, kind="code", tags=(), points=None, value=None):
 
 def exercise(place):
     """Exercise 9.`place`: double the numbers; every one has a function of its own."""
-    guide = "1. Twice.\n2. Times two.\n3. `2 * x`.\n\nLook: lesson 09.\n\nYes: Twice as good."
+    guide = "1. Twice.\n2. Times two.\n3. `2 * x`.\n\nLook: lesson 09\n\nYes: Twice as good."
     solution = f'def double{place}(x):\n    """Twice x."""\n    # solution\n    return 2 * x'
     checking = f'check("9.{place}", lambda: [double{place}(x) for x in numbers{place}])'
     return [
@@ -188,7 +188,7 @@ def test_a_wrong_answer_is_told_what_is_yours_what_was_expected_and_where_to_loo
     assert str(caught.value).splitlines() == [
         "yours:    [1, 2]",
         "expected: [2, 5.0, 2]",
-        'look:     lesson 09. Or call hint("9.1").',
+        'look:     lesson 09, or call hint("9.1")',
     ]
     assert caught.value._render_traceback_() == str(caught.value).splitlines()  # no traceback in a notebook
 

@@ -128,7 +128,7 @@ def _difference(payload: dict[str, Any], told: dict[str, Any] | None) -> str:
     lines = {
         "yours": story(payload["value"]),
         "expected": told["instead"] or story(told["expected"]),
-        "look": f'{told["look"]} Or call hint("{payload["exercise"]}").',
+        "look": f'{told["look"]}, or call hint("{payload["exercise"]}")',
     }
     return "\n".join(f"{name + ':':10}{line}" for name, line in lines.items())
 
