@@ -76,6 +76,7 @@ def execute(
                     graph.done(done.task.name)
                     ready.free(done.slot)
                     job.note(done)
+                done = None  # its value has other owners now, or none
                 if stop_when is not None and stop_when(job.run_so_far()):
                     job.stopped = ready.closed = True
             return job.finished()
