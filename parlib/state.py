@@ -36,7 +36,8 @@ GITIGNORE = "# One learner's notes: yours, and not part of the course.\n*\n"
 class State:
     """The learner's file in one folder: sections of entries, each entry plain JSON data under its key.
 
-    >>> state = State(getfixture("tmp_path"))
+    >>> from tempfile import mkdtemp
+    >>> state = State(mkdtemp())
     >>> state.put("predictions", "2.1", {"value": 1.7})
     >>> state.get("predictions", "2.1")
     {'value': 1.7}

@@ -51,14 +51,14 @@ class _Controls:
     """Choose, commit, change one's mind: the widgets of one predict cell."""
 
     def __init__(self, guess: Prediction) -> None:
-        from ipywidgets import Button, HBox, VBox
+        from ipywidgets import HBox, VBox
 
         from ..accessibility import name_controls
 
         self.guess = guess
         self.field = _field(guess.question)
-        self.commit = Button(description="Commit", button_style="primary", **_hint(f"Commit prediction {guess.label}"))
-        self.change = Button(description="Change my mind", **_hint(f"Change prediction {guess.label}"))
+        self.commit = _button("Commit", f"Commit prediction {guess.label}", button_style="primary")
+        self.change = _button("Change my mind", f"Change prediction {guess.label}")
         self.voice = name_controls(self.field, self.commit, self.change)
         self.box = VBox([self.field, HBox([self.commit, self.change]), self.voice])
         self.field.observe(lambda change: self.refresh(), "value")
@@ -92,28 +92,30 @@ class _Button:
     """The button of one reveal cell, and the two places below it: the words, and the outcome."""
 
     def __init__(self, guess: Prediction, draw: Callable[[Prediction], Any]) -> None:
-        from ipywidgets import Button, VBox
+        from ipywidgets import VBox
 
         from ..accessibility import name_controls
 
         self.guess, self.draw = guess, draw
-        self.button = Button(description=LOOK, button_style="primary", **_hint(f"{LOOK}: prediction {guess.label}"))
+        self.button = _button(LOOK, f"{LOOK}: prediction {guess.label}", button_style="primary", disabled=True)
         self.voice = name_controls(self.button)
         self.box = VBox([self.button, self.voice])
         self.button.on_click(lambda button: self.press())
 
     def show(self) -> None:
         self.above = place(live(self.box, f"Button “{LOOK}”, shut until prediction {self.guess.label} is committed."))
-        self.below = place(NOTHING)
+        self.below = place(_said(self._what_to_do()))
         self.guess.watch(self.refresh)
-        self.refresh()
 
     def refresh(self) -> None:
         """Open the button once there is a prediction, and say what to do."""
-        guess = self.guess
-        self.button.disabled = not guess.committed
-        waits = f"Commit prediction {guess.label} first; then you can see what happens."
-        self.below(_said(f"You predict {guess.told}. Now look." if guess.committed else waits))
+        self.button.disabled = not self.guess.committed
+        self.below(_said(self._what_to_do()))
+
+    def _what_to_do(self) -> str:
+        if self.guess.committed:
+            return f"You predict {self.guess.told}. Now look."
+        return f"Commit prediction {self.guess.label} first; then you can see what happens."
 
     def press(self) -> None:
         """Draw the outcome and put it in its place; where that fails, say so and stay ready for another press."""
@@ -149,9 +151,11 @@ def _field(question: Question) -> Any:
     return widgets.FloatSlider(step=step, readout_format=f".{digits}f", **ends, **named, **wide)
 
 
-def _hint(tooltip: str) -> dict[str, Any]:
-    """What all buttons have: a tooltip, and the width of their own words."""
-    return {"tooltip": tooltip, "layout": {"width": "max-content"}}
+def _button(words: str, tooltip: str, **options: Any) -> Any:
+    """A button as wide as its own words."""
+    from ipywidgets import Button
+
+    return Button(description=words, tooltip=tooltip, layout={"width": "max-content"}, **options)
 
 
 def _asked(guess: Prediction) -> Still:

@@ -64,7 +64,7 @@ class Practice(ABC):
     def _wrapped(self, title: str, items: list[str]) -> str:
         return (
             f"<style>{STYLE.read_text('utf-8')}</style>"
-            f'<section class="parlib-practice" data-practice="{self.kind}-{self.lesson}">'
+            f'<section class="parlib-practice" aria-label="{title}" data-practice="{self.kind}-{self.lesson}">'
             f'<p><strong>{title}</strong></p><ol>{"".join(items)}</ol><p role="status" data-note="all"></p></section>'
         )
 
