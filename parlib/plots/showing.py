@@ -55,13 +55,15 @@ class Picture:
         self.caption = caption(ax if source is None else source)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        data = base64.b64encode(png(self.figure)).decode()
-        return {"text/plain": repr(self), "text/html": self._html(data), "image/png": data}
+        picture = png(self.figure)
+        data = base64.b64encode(picture).decode()
+        return {"text/plain": repr(self), "text/html": self._html(*small(picture)), "image/png": data}
 
-    def _html(self, data: str) -> str:
+    def _html(self, kind: str, picture: bytes) -> str:
+        data = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
         return (
             '<figure style="margin: 0; max-width: 900px">'
-            f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}" style="max-width: 100%">'
+            f'<img alt="{html.escape(self.alt)}" src="{data}" style="max-width: 100%">'
             f'<figcaption style="font-size: max(16px, 1em)">{html.escape(self.caption)}</figcaption></figure>'
         )
 
@@ -91,6 +93,17 @@ def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distance = np.square(colors[:, None] - palette[None]).sum(axis=2)
     numbers = distance.argmin(axis=1)[which].reshape(pixels.shape[:2])
     return palette.astype(np.uint8), numbers.astype(np.uint8)
+
+
+def small(picture: bytes) -> tuple[str, bytes]:
+    """("webp", the same pixels in a third fewer bytes) of a PNG, or ("png", itself) where Pillow cannot write WebP."""
+    from PIL import Image, features
+
+    if not features.check("webp"):
+        return "png", picture
+    smaller = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("RGB").save(smaller, format="webp", lossless=True, quality=100, method=6)
+    return "webp", smaller.getvalue()
 
 
 def caption(source: Any) -> str:
