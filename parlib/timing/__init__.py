@@ -1,11 +1,11 @@
-"""How does it scale? The same job on 1, 2, 4 … workers, raced fairly against the best serial code.
+"""How does it scale? The same job on 1, 2, 4 … workers, in a fair contest with the best serial code.
 
-    sweep(workload)        race them, here and now
+    sweep(workload)        let them compete, here and now
     Measurement(workload)  the same in a process of its own, while the notebook stays free
     Sweep                  what came of it: raw seconds, speedups
     record, recorded       keep a sweep in a file
 
-`fair` holds the rules of the race, `sweeps` what it leaves behind, `records` what is kept, and
+`fair` holds the rules of the contest, `sweeps` what it leaves behind, `records` what is kept, and
 `child` the process of its own. None of them knows what a workload computes.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..host import Machine, machine
 from .child import Measurement
-from .fair import BUDGET, Race, Tally, race_of
+from .fair import BUDGET, Contest, Tally, contest_of
 from .records import keep, kept, record, recorded
 from .sweeps import Sample, Sweep
 
@@ -40,12 +40,12 @@ def sweep(
     clock: Callable[[], float] = time.perf_counter,
     look: Callable[[], Machine] = machine,
 ) -> Sweep:
-    """Measure how a workload scales: its runs on so many workers, raced against its serial code.
+    """Measure how a workload scales: its runs on so many workers compete with its serial code.
 
     Instead of a workload, a function `(workers, size) -> Run` will do, with `baseline(size)` as
     its serial twin. `sizes` is the workload's default size, unless said. There are `repeats`
     rounds, or as many as fit into `budget` seconds, but at least one. ■ or `cancel` (an event, or
-    a function that becomes true) ends the race early; what is there is returned. What was
+    a function that becomes true) ends the contest early; what is there is returned. What was
     measured here before is not measured once more, unless `again`.
 
     Raises ValueError when a run and the baseline have different answers.
@@ -55,14 +55,14 @@ def sweep(
     >>> sweep(run, (1, 2), [10], baseline=lambda size: run(1, size), progress=False).speedups()
     {1: (1.0, 1.0, 1.0), 2: (2.0, 2.0, 2.0)}
     """
-    race = race_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
+    contest = contest_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
     known = None if again else kept(workload, backend, chunks)
     whole: Any = known
-    if missing := race.without(known):
+    if missing := contest.without(known):
         found = _watch(missing, progress, missing.events(asked(cancel), clock, look))
         whole = known | found if known else found
         keep(workload, backend, chunks, whole)
-    return whole.only(race.workers, race.sizes)
+    return whole.only(contest.workers, contest.sizes)
 
 
 def asked(cancel: Any) -> Callable[[], bool]:
@@ -74,12 +74,12 @@ def asked(cancel: Any) -> Callable[[], bool]:
     return cancel.is_set
 
 
-def _watch(race: Race, progress: bool, events: Iterable[Any]) -> Sweep:
-    """Follow a race with a progress bar; ■ ends it, and what is there counts."""
+def _watch(contest: Contest, progress: bool, events: Iterable[Any]) -> Sweep:
+    """Follow a contest with a progress bar; ■ ends it, and what is there counts."""
     from tqdm import tqdm
 
-    tally = Tally(race)
-    bar = tqdm(total=tally.total, desc=race.name, unit="run", leave=False, disable=not progress)
+    tally = Tally(contest)
+    bar = tqdm(total=tally.total, desc=contest.name, unit="run", leave=False, disable=not progress)
     with bar:
         try:
             for event in events:

@@ -1,10 +1,10 @@
-"""How is a race run while the notebook stays free? In a process of its own, which tells as it goes.
+"""How is a contest run while the notebook stays free? In a process of its own, which tells as it goes.
 
     notebook                      process of its own            its workers
-    Measurement ──race, pickled──► serve ──────────plans──────► …
+    Measurement ──contest, pickled──► serve ──────────plans──────► …
     poll() ◄─────────events─────── lap, lap, lap, …
 
-The process has its own warm workers, and nothing to draw. It ends with its race, with `cancel()`,
+The process has its own warm workers, and nothing to draw. It ends with its contest, with `cancel()`,
 with the `Measurement`, and with the notebook, however that ends; its workers end with it.
 """
 
@@ -33,15 +33,14 @@ from .sweeps import Sample, Sweep
 
 __all__ = ["Measurement"]
 
-GRACE = 2.0  # seconds for a process to leave by itself: it needs a tenth, but not on a busy machine
+GRACE = 1.0  # seconds for a process to leave by itself: it needs a tenth, unless the machine is busy
 
 
 class Measurement:
     """A sweep that is being measured in a process of its own; takes what `sweep` takes.
 
     `poll()` gives the samples that have come since the last poll, `sweep` all there is,
-    `progress` how far it is (0 … 1), `error` what went wrong, if something did. Nothing but
-    `wait` and a `cancel` waits.
+    `progress` how far it is (0 … 1), `error` what went wrong, if something did. Only `wait` waits.
 
     Raises TypeError for a workload or a backend that cannot be sent to another process.
     """
@@ -59,16 +58,16 @@ class Measurement:
         baseline: Callable[[Any], Any] | None = None,
         again: bool = False,
     ) -> None:
-        self.race = fair.race_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
+        self.contest = fair.contest_of(workload, workers, sizes, repeats, budget, backend, chunks, baseline)
         self.known = None if again else kept(workload, backend, chunks)
         self.error: BaseException | None = None
         self._key = workload, backend, chunks
-        self._start(self.race.without(self.known))
+        self._start(self.contest.without(self.known))
 
-    def _start(self, missing: fair.Race | None) -> None:
+    def _start(self, missing: fair.Contest | None) -> None:
         """Start the process, if there is anything to measure."""
         self.running = missing is not None
-        self._tally = fair.Tally(missing or self.race)
+        self._tally = fair.Tally(missing or self.contest)
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         if missing is None:
             return
@@ -88,11 +87,11 @@ class Measurement:
     @property
     def sweep(self) -> Sweep:
         """All samples polled so far, with those that were known before."""
-        return self._whole.only(self.race.workers, self.race.sizes)
+        return self._whole.only(self.contest.workers, self.contest.sizes)
 
     @property
     def progress(self) -> float:
-        """How much of the race is over, 0 … 1, by what was polled."""
+        """How much of the contest is over, 0 … 1, by what was polled."""
         return len(self._tally.laps) / self._tally.total if self.running else 1.0
 
     def wait(self, timeout: float | None = None) -> Sweep:
@@ -131,27 +130,27 @@ class Measurement:
 
     def __repr__(self) -> str:
         state = f"{self.progress:.0%} done" if self.running else f"failed: {self.error}" if self.error else "over"
-        return f"<Measurement: {self.race.name}, {state}, {counted(len(self._tally.samples), 'sample')}>"
+        return f"<Measurement: {self.contest.name}, {state}, {counted(len(self._tally.samples), 'sample')}>"
 
 
 def serve() -> None:
-    """What the process of its own does: run the race that comes in, and send out every event of it.
+    """What the process of its own does: run the contest that comes in, and send out every event of it.
 
-    Its last message is None, or the exception that ended the race.
+    Its last message is None, or the exception that ended the contest.
     """
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a workload prints must not come between the messages
     prepare(pickle.load(sys.stdin.buffer))
-    last = _race(sys.stdin.buffer, lambda event: _send(out, event))
+    last = _hold(sys.stdin.buffer, lambda event: _send(out, event))
     close()
     _send(out, last)
 
 
-def _race(source: Any, tell: Callable[[Any], None]) -> BaseException | None:
+def _hold(source: Any, tell: Callable[[Any], None]) -> BaseException | None:
     try:
-        race = pickle.load(source)
+        contest = pickle.load(source)
         threading.Thread(target=_leave_at_end_of, args=(source,), daemon=True).start()
-        for event in race.events():
+        for event in contest.events():
             tell(event)
     except BaseException as error:
         return portable(error)
@@ -176,12 +175,12 @@ def _send(out: Any, event: Any) -> None:
     out.flush()
 
 
-def _packed(race: fair.Race) -> bytes:
+def _packed(contest: fair.Contest) -> bytes:
     try:
-        return pickle.dumps(os.getpid()) + cloudpickle.dumps(race)
+        return pickle.dumps(os.getpid()) + cloudpickle.dumps(contest)
     except Exception as problem:
         way_out = "name the backend as a text, and open files or connections inside the functions"
-        raise TypeError(f"{race.name} cannot be sent to a process of its own ({problem}): {way_out}") from problem
+        raise TypeError(f"{contest.name} cannot be sent to a process of its own ({problem}): {way_out}") from problem
 
 
 def _new_process() -> subprocess.Popen[bytes]:
@@ -192,7 +191,7 @@ def _new_process() -> subprocess.Popen[bytes]:
 
 
 def _converse(process: subprocess.Popen[bytes], message: bytes, inbox: SimpleQueue[Any]) -> None:
-    """Send the race and take in what comes back, in a thread of its own, until the last message."""
+    """Send the contest and take in what comes back, in a thread of its own, until the last message."""
     into, back = process.stdin, process.stdout
     assert into is not None
     assert back is not None
@@ -201,9 +200,11 @@ def _converse(process: subprocess.Popen[bytes], message: bytes, inbox: SimpleQue
         into.flush()  # and left open: its end is the sign to leave
         while isinstance(event := pickle.load(back), fair.Lap | fair.Machine):
             inbox.put(event)
-    except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+    except EOFError:
         why = "it was killed, or ran out of memory: try a smaller size or fewer workers"
-        event = RuntimeError(f"the measuring process ended before its race was over; {why}")
+        event = RuntimeError(f"the measuring process ended before its contest was over; {why}")
+    except Exception as problem:  # whatever it is, nobody shall wait for ever
+        event = RuntimeError(f"what the measuring process sends cannot be understood: {problem}")
     inbox.put(event)
 
 

@@ -1,4 +1,4 @@
-"""What is a fair race? Everyone warmed up, everyone in turn, everyone doing the same work.
+"""What is a fair contest? Everyone warmed up, everyone in turn, everyone doing the same work.
 
     warm-up   serial, 1, 2, 4 workers      not counted; every answer compared with the serial one
     round 1   serial, 1, 2, 4 workers      ─┐ a slow minute of the machine slows
@@ -27,13 +27,13 @@ from ..schedule import execute
 from ..trace import Run
 from .sweeps import Sample, Sweep, story, versions
 
-__all__ = ["BUDGET", "Lap", "Race", "Tally", "race_of"]
+__all__ = ["BUDGET", "Lap", "Contest", "Tally", "contest_of"]
 
 BUDGET = 30.0  # seconds: about as long as one likes to watch a progress bar
 
 
 class Lap(NamedTuple):
-    """One run of a race, and what the run said of itself."""
+    """One run of a contest, and what the run said of itself."""
 
     sample: Sample
     backend: str
@@ -42,8 +42,8 @@ class Lap(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Race:
-    """Who races against whom: runs on each number of workers, and the serial code, at each size."""
+class Contest:
+    """Who competes with whom: runs on each number of workers, and the serial code, at each size."""
 
     name: str
     spends: str
@@ -58,8 +58,6 @@ class Race:
     chunks: int | None = None
 
     def __post_init__(self) -> None:
-        for workers in self.workers:
-            check_count("workers", workers)
         check_count("repeats", self.repeats)
         check_seconds("budget", self.budget)
         if not self.workers or not self.sizes:
@@ -70,7 +68,7 @@ class Race:
         """One round: (size, workers), where None workers is the serial baseline."""
         return list(product(self.sizes, (None, *self.workers)))
 
-    def without(self, known: Sweep | None) -> Race | None:
+    def without(self, known: Sweep | None) -> Contest | None:
         """What is still to be run of it when `known` is there already; None if nothing is."""
         if known is None:
             return self
@@ -88,7 +86,7 @@ class Race:
         clock: Callable[[], float] = time.perf_counter,
         look: Callable[[], Machine] = machine,
     ) -> Iterator[Lap | Machine]:
-        """The race as it goes: a look at the machine, every lap, and another look at the machine."""
+        """The contest as it goes: a look at the machine, every lap, and another look at the machine."""
         yield _able(look())
         yield from self._laps(cancelled, clock)
         yield look()
@@ -127,13 +125,13 @@ class Race:
 
 
 class Tally:
-    """What is known of a race so far, as a sweep."""
+    """What is known of a contest so far, as a sweep."""
 
-    def __init__(self, race: Race) -> None:
-        self.race, self.laps, self.looks = race, [], []  # type: Race, list[Lap], list[Machine]
+    def __init__(self, contest: Contest) -> None:
+        self.contest, self.laps, self.looks = contest, [], []  # type: Contest, list[Lap], list[Machine]
 
     def add(self, event: Lap | Machine) -> None:
-        """Take note of an event of the race."""
+        """Take note of an event of the contest."""
         (self.laps if isinstance(event, Lap) else self.looks).append(event)  # type: ignore[arg-type]
 
     @property
@@ -144,7 +142,7 @@ class Tally:
     @property
     def total(self) -> int:
         """How many laps there will be, warm-up included, if the budget lasts."""
-        return len(self.race.entries) * (1 + self.race.repeats)
+        return len(self.contest.entries) * (1 + self.contest.repeats)
 
     @property
     def sweep(self) -> Sweep:
@@ -153,21 +151,21 @@ class Tally:
         runs = [lap for lap in self.laps if lap.sample.workers is not None]
         source = runs[0].source if runs else "measured"
         return Sweep(
-            workload=self.race.name,
-            spends=self.race.spends,
-            backend=runs[0].backend if runs else self.race.backend,
+            workload=self.contest.name,
+            spends=self.contest.spends,
+            backend=runs[0].backend if runs else self.contest.backend,
             source=source,
             machine=story(host),
             cores=host.cores,
             versions=versions(),
             when=time.strftime("%Y-%m-%d %H:%M"),
             raw=self.samples,
-            chunks=self.race.chunks,
+            chunks=self.contest.chunks,
             warning=next((look.advice for look in self.looks if look.too_busy and source == "measured"), ""),
         )
 
 
-def race_of(
+def contest_of(
     workload: Any,
     workers: Iterable[int],
     sizes: Iterable[Any] | None,
@@ -176,23 +174,24 @@ def race_of(
     backend: Any = "processes",
     chunks: int | None = None,
     baseline: Callable[[Any], Any] | None = None,
-) -> Race:
-    """The race of a workload, or of a function `(workers, size) -> Run` against `baseline(size)`."""
-    counts = tuple(dict.fromkeys(workers))
+) -> Contest:
+    """The contest of a workload, or of a function `(workers, size) -> Run` against `baseline(size)`."""
+    counts = tuple(check_count("workers", count) for count in _row("workers", workers))
+    chunks = None if chunks is None else check_count("chunks", chunks)
     if hasattr(workload, "plan") and hasattr(workload, "serial"):
         if baseline is not None:
             raise TypeError("a Workload brings its own baseline, its serial code: leave out baseline=")
-        sizes = (workload.default,) if sizes is None else tuple(sizes)
+        sizes = (workload.default,) if sizes is None else _row("sizes", sizes)
         run = partial(run_workload, workload, backend, chunks)
         teams = workload.name, workload.spends, run, workload.serial, workload.same
-        return Race(*teams, counts, sizes, repeats, budget, find(backend).name, chunks)
+        return Contest(*teams, counts, sizes, repeats, budget, find(backend).name, chunks)
     if not callable(workload):
         raise TypeError(f"a sweep needs a Workload or a function (workers, size) that returns a Run, not {workload!r}")
     if baseline is None:
         raise TypeError("a speedup needs a baseline: pass baseline=, the best serial function (size) for the same job")
     name = getattr(workload, "__name__", "run").replace("<lambda>", "run")
-    sizes = (None,) if sizes is None else tuple(sizes)
-    return Race(name, "", workload, baseline, equal, counts, sizes, repeats, budget, chunks=chunks)
+    sizes = (None,) if sizes is None else _row("sizes", sizes)
+    return Contest(name, "", workload, baseline, equal, counts, sizes, repeats, budget, chunks=chunks)
 
 
 def run_workload(workload: Any, backend: Any, chunks: int | None, workers: int, size: Any) -> Run:
@@ -211,6 +210,12 @@ def equal(one: Any, other: Any) -> bool:
     except AssertionError:
         return False
     return True
+
+
+def _row(what: str, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{what} must be a row of numbers: write ({values!r},), not {values!r}")
+    return tuple(dict.fromkeys(values))
 
 
 def _able(host: Machine) -> Machine:

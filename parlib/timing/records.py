@@ -16,6 +16,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..host import machine
 from ..plan import did_you_mean
 from ..state import here
@@ -43,23 +45,39 @@ def record(sweep: Sweep, path: str | PathLike[str]) -> None:
 def recorded(name: str | PathLike[str]) -> Sweep:
     """A sweep that was recorded: by name one that comes with parlib, or a .json file of your own.
 
-    Raises ValueError for a name that is not known.
+    The name is that of the workload and of the backend; the workload alone will do where it was
+    recorded on one backend only. Raises ValueError for a name that is not known.
+
+    >>> recorded("bakery.waiting").workload, recorded("text.words.threads").backend
+    ('bakery.waiting', 'threads')
     """
-    path = Path(name) if str(name).endswith(".json") else SHIPPED / f"{name}.json"
-    if not path.exists():
-        known = sorted(file.stem for file in SHIPPED.glob("*.json"))
-        raise ValueError(f"nothing was recorded under {str(name)!r}{did_you_mean(str(name), known)}")
+    path = Path(name) if str(name).endswith(".json") else _shipped(str(name))
     return replace(from_data(json.loads(path.read_text(encoding="utf-8"))), source="recorded")
+
+
+def _shipped(name: str) -> Path:
+    """The file that a name means."""
+    files = {file.stem: file for file in sorted(SHIPPED.glob("*.json"))}
+    meant = [known for known in files if name in (known, known.rpartition(".")[0])]
+    if not meant:
+        raise ValueError(f"nothing was recorded under {name!r}{did_you_mean(name, files)}")
+    if len(meant) > 1:
+        raise ValueError(f"{name!r} was recorded more than once: say which, {' or '.join(map(repr, meant))}")
+    return files[meant[0]]
 
 
 def as_data(sweep: Sweep) -> dict[str, Any]:
     """A sweep as plain JSON data."""
-    return asdict(sweep) | {"raw": [list(sample) for sample in sweep.raw]}
+    return asdict(sweep) | {"raw": [[one.workers, _plain(one.size), one.seconds] for one in sweep.raw]}
 
 
 def from_data(data: dict[str, Any]) -> Sweep:
     """A sweep from plain JSON data; a size that was a tuple became a list on the way, and is a tuple again."""
     return Sweep(**data | {"raw": tuple(Sample(one[0], _whole(one[1]), one[2]) for one in data["raw"])})
+
+
+def _plain(size: Any) -> Any:
+    return size.tolist() if isinstance(size, np.generic) else size
 
 
 def _whole(size: Any) -> Any:

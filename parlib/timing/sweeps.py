@@ -1,4 +1,4 @@
-"""What does a race leave behind? Raw seconds, with everything one needs to know to believe them.
+"""What does a contest leave behind? Raw seconds, with everything one needs to know to believe them.
 
     speedup = median seconds of the serial baseline / median seconds on so many workers
 
