@@ -18,19 +18,22 @@ import heapq
 import math
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from .plan import Plan, PlanError, Task, check_seconds, did_you_mean
 from .trace import Done
-from .worker import perform
+from .worker import Report, perform
 
 __all__ = ["Simulated"]
 
 Cost = float | Sequence[float] | Mapping[str, float] | Callable[[Task], float] | None
 Noise = float | tuple[float, float] | Callable[[np.random.Generator], float] | None
+
+
+NOTHING = Report(None, None, 0.0, 0.0, 0.0, False)  # of a task that is only waited for
 
 
 class Simulated:
@@ -75,9 +78,9 @@ class Simulated:
         self.overhead = check_seconds("overhead", overhead)
         self.dispatch = check_seconds("dispatch", dispatch)
         self.latency = check_seconds("latency", latency)
-        self.bandwidth = _positive("bandwidth", bandwidth)
+        self.bandwidth = math.inf if bandwidth == math.inf else _positive("bandwidth", bandwidth)
         self.speeds = _checked_speeds(speeds)
-        self.noise, self.seed = _checked_noise(noise), seed
+        self.noise, self.seed = _checked_noise(noise), _checked_seed(seed)
 
     def __repr__(self) -> str:
         usual = vars(Simulated())
@@ -167,11 +170,12 @@ class SimulatedCrew:
         self.coordinator = max(self.coordinator, self.now, self.free[slot]) + self.place.dispatch
         arrivals = (self._arrival(task, name, value, slot) for name, value in zip(task.needs, values, strict=True))
         started = max(self.coordinator, *arrivals, self.now)
-        value, error, seconds = self._do(task, values, slot)
+        report, seconds = self._do(task, values, slot)
         speed = self.place.speed(task, slot)
         finished = started + (self.place.overhead + seconds) / speed * self.factor[self.plan.position[task.name]]
         self.free[slot] = finished
-        done = Done(task, slot, value, error, self.now, started, finished, finished, finished - started)
+        life = self.now, started, finished, finished, finished - started
+        done = Done(task, slot, report.value, report.error, *life, report.nested)
         heapq.heappush(self.coming, (finished, slot, done))
 
     def wait(self, until: float | None = None) -> list[Done]:
@@ -191,18 +195,18 @@ class SimulatedCrew:
         self.coming.clear()
         return []
 
-    def _do(self, task: Task, values: list[Any], slot: int) -> tuple[Any, BaseException | None, float]:
+    def _do(self, task: Task, values: list[Any], slot: int) -> tuple[Report, float]:
         """What the task makes, and how long it takes at speed 1."""
         seconds = self.place.seconds(task, self.plan)
         if isinstance(seconds, tuple):
             seconds = seconds[slot]
         if task.fn is None:
-            return None, None, seconds or 0.0
+            return NOTHING, seconds or 0.0
         report = perform(task.fn, *values)
         if seconds is None:
             self.source = "simulated from a measured cost"
             seconds = report.finished - report.started
-        return report.value, report.error, seconds
+        return report, seconds
 
     def _arrival(self, task: Task, name: str, value: Any, slot: int) -> float:
         maker, finished, size = self.made.get(name, (slot, 0.0, 0))
@@ -256,7 +260,7 @@ def _checked_cost(cost: Any) -> Any:
         return cost
     if isinstance(cost, Mapping):
         return {name: check_seconds(f"the cost of {name!r}", seconds) for name, seconds in cost.items()}
-    if isinstance(cost, Real):
+    if isinstance(cost, str) or not isinstance(cost, Iterable):
         return check_seconds("cost", cost)
     array = np.array(cost, dtype=float)
     if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all():
@@ -269,26 +273,41 @@ def _checked_speeds(speeds: Any) -> Any:
         return None
     if isinstance(speeds, Mapping):
         return {kind: _checked_speeds(row) for kind, row in speeds.items()}
-    return [_positive(f"the speed of worker {worker}", speed) for worker, speed in enumerate(speeds)]
+    if isinstance(speeds, str) or not isinstance(speeds, Iterable):
+        raise TypeError(f"speeds must be a row of numbers, one for each worker, or {{kind: row}}, not {speeds!r}")
+    row = [_positive(f"the speed of worker {worker}", speed) for worker, speed in enumerate(speeds)]
+    if not row:
+        raise ValueError("speeds must have a number for each worker, and this row is empty")
+    return row
 
 
 def _checked_noise(noise: Any) -> Any:
     if noise is None or callable(noise):
         return noise
-    if isinstance(noise, Sequence):
-        probability, factor = noise
-        if not 0 <= probability <= 1:
-            raise ValueError(f"noise=(probability, factor) needs a probability from 0 to 1, not {probability}")
-        return float(probability), check_seconds("the factor of noise", factor)
-    return check_seconds("noise", noise)
+    if not isinstance(noise, Sequence):
+        return check_seconds("noise", noise)
+    if isinstance(noise, str) or len(noise) != 2:
+        raise TypeError(f"noise must be a number, (probability, factor) or a function of a generator, not {noise!r}")
+    probability, factor = noise
+    if not 0 <= probability <= 1:
+        raise ValueError(f"noise=(probability, factor) needs a probability from 0 to 1, not {probability}")
+    return float(probability), check_seconds("the factor of noise", factor)
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"seed must be a whole number, so that the same one gives the same noise, not {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, not {seed}")
+    return int(seed)
 
 
 def _positive(what: str, number: Any) -> float:
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} must be a number, not {number!r}")
-    if not (seconds := float(number)) > 0:
-        raise ValueError(f"{what} must be more than 0, not {number}")
-    return seconds
+    if not 0 < float(number) < math.inf:
+        raise ValueError(f"{what} must be more than 0 and finite, not {number}")
+    return float(number)
 
 
 def _short(value: Any) -> str:
