@@ -287,6 +287,16 @@ def test_the_button_opens_with_the_prediction_and_its_press_shows_and_locks(note
     assert guess.revealed
 
 
+def test_a_name_that_a_later_cell_reuses_does_not_change_the_outcome(notebook):
+    cells = {"guess": ask()}
+    exec("run = 'first run'\nlater = lambda guess: run\nguess.reveal(later)", cells)
+    button = cells["guess"]._watchers[-1].__self__
+    exec("run = 'another run'", cells)
+    cells["guess"].commit(2)
+    assert notebook(button.press)[0]["text/plain"] == "'first run'"
+    assert cells["later"](None) == "another run", "without the precaution it would"
+
+
 def test_an_outcome_that_fails_says_so_and_can_be_tried_again(notebook):
     guess = ask()
     button = _Button(guess, lambda guess: {}["<b>"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from decimal import Decimal
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .showing import Still, captured, live, pictured, place, still
@@ -36,7 +37,7 @@ def ask(guess: Prediction) -> None:
 def reveal(guess: Prediction, draw: Callable[[Prediction], Any]) -> None:
     """Show the outcome of a committed prediction; otherwise a button, and the places where the outcome will appear."""
     if not guess.committed:
-        _Button(guess, draw).show()
+        _Button(guess, _as_of_now(draw)).show()
         return
     from IPython.display import display
 
@@ -131,6 +132,15 @@ class _Button:
         self.guess.unwatch(self.refresh)
         _close(self.box)
         self.guess.lock()
+
+
+def _as_of_now(draw: Callable[[Prediction], Any]) -> Callable[[Prediction], Any]:
+    """`draw` with the names of the notebook as they are now: before the press a later cell may reuse one of them."""
+    if not isinstance(draw, FunctionType):
+        return draw
+    same = FunctionType(draw.__code__, {**draw.__globals__}, draw.__name__, draw.__defaults__, draw.__closure__)
+    same.__kwdefaults__ = draw.__kwdefaults__
+    return same
 
 
 def _field(question: Question) -> Any:
