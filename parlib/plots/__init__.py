@@ -4,6 +4,7 @@
     queue_depth(run)    where items pile up between the stages of a pipeline
     dag(plan)           what has to wait for what
     scaling(sweep)      how speed grows with workers
+    side_by_side(runs)  which of two ways is shorter: timelines on one time axis
     samples(times)      how far a time can be trusted: every measurement, median and spread
     show(ax, alt)       put any of them on the page, with words for those who cannot see it
 
@@ -15,7 +16,8 @@ carry a meaning alone: there is always a letter, a shape or a line style beside 
 from .curves import scaling
 from .dots import samples
 from .graphs import dag
+from .pairs import side_by_side
 from .showing import show
 from .timelines import gantt, queue_depth
 
-__all__ = ["dag", "gantt", "queue_depth", "samples", "scaling", "show"]
+__all__ = ["dag", "gantt", "queue_depth", "samples", "scaling", "show", "side_by_side"]

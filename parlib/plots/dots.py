@@ -86,21 +86,20 @@ def _group(ax: Axes, left: float, seconds: np.ndarray, warm_up: int, ink: str) -
     ax.fill_between(ends, low, high, color=ink, alpha=0.2, linewidth=0, zorder=1)
     ax.plot(ends, (middle, middle), color=ink, linewidth=2.5, zorder=2)
     ax.plot(places[warm_up:], seconds[warm_up:], "o", color=ink, markersize=8, markeredgecolor="white", zorder=3)
-    _beside(ax, tell_seconds(middle), (ends[1], middle), ink, weight="bold")
+    style: dict[str, Any] = {"textcoords": "offset points", "color": ink}
+    top = (ends[0] + ends[1]) / 2, seconds[warm_up:].max()
+    ax.annotate(tell_seconds(middle), top, (0, 12), ha="center", weight="bold", **style)
     if warm_up:
         ax.plot(places[:warm_up], seconds[:warm_up], "o", color=ink, mfc="white", mew=2, markersize=9)
-        _beside(ax, "warm-up, not counted", (places[warm_up - 1], seconds[warm_up - 1]), ink)
-
-
-def _beside(ax: Axes, words: str, point: tuple[float, float], ink: str, **style: Any) -> None:
-    ax.annotate(words, point, (10, 0), textcoords="offset points", va="center", color=ink, **style)
+        last = places[warm_up - 1], seconds[warm_up - 1]
+        ax.annotate("warm-up, not counted", last, (10, 0), va="center", **style)
 
 
 def _axes(ax: Axes, groups: dict[str, np.ndarray], zoom: bool) -> None:
     """Room, names and grid: from zero, or by powers of ten where some times are far longer than others."""
     counts = np.array([len(seconds) for seconds in groups.values()])
     lefts = np.cumsum(counts + GAP) - counts - GAP
-    ax.set(xlim=(-1, 1.18 * (lefts[-1] + counts[-1]) + 0.5), ylabel="seconds")  # the last median has room beside it
+    ax.set(xlim=(-1, 1.18 * (lefts[-1] + counts[-1]) + 0.5), ylabel="seconds")  # a prediction has room on the right
     ax.set_xticks(lefts + (counts - 1) / 2, list(groups))
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y", alpha=0.25)
@@ -128,7 +127,7 @@ def _prediction(ax: Axes, prediction: Any, at: float | None) -> None:
         low, high = ax.get_ylim()
         ax.set_ylim(min(low, at / 2) if ax.get_yscale() == "log" else low, max(high, 1.2 * at))
         ax.axhline(at, color=GUESS, linestyle="--", linewidth=2, zorder=2)
-    point = (0.99, 0.96) if at is None else (0.99, at)
+    point = (0.99, 0.9) if at is None else (0.99, at)
     place: Any = "axes fraction" if at is None else ax.get_yaxis_transform()
     style: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "color": GUESS, "weight": "bold"}
     ax.annotate(f"you said {getattr(prediction, 'told', prediction)}", point, (0, 5), xycoords=place, **style)
