@@ -53,7 +53,8 @@ def scaling(
     ax = sheet(ax)
     ideal(ax, widest)
     yours = any(one.source == "measured" for one in sweeps)
-    beyond(ax, min((one.cores for one in sweeps), default=widest), widest, yours=yours)
+    if sweeps:  # simulated workers need no cores
+        beyond(ax, min(one.cores for one in sweeps), widest, yours=yours)
     if simulated:
         ax.plot(*_sorted(simulated), **HOLLOW, label="simulated")
     for number, (one, size) in enumerate(curves):
