@@ -39,10 +39,12 @@ def side_by_side(runs: Mapping[str, Run]) -> Figure:
         raise ValueError("side_by_side draws at least one run, and there is none")
     height = 2.0 + 0.4 * min(max(run.workers for run in runs.values()), 10)
     figure = pyplot.figure(figsize=(WIDE, height), dpi=DOTS, layout="constrained")
+    ends = []
     for ax, (title, run) in zip(figure.subplots(1, len(runs), sharex=True, squeeze=False)[0], runs.items()):
         gantt(run, ax=ax)
         ax.set_title(f"{title}\n{ax.get_title(loc='left')}", loc="left")
         ax.get_legend().remove()  # it would say the same below each of them
-    figure.axes[0].set_xlim(0, max(ax.get_xlim()[1] for ax in figure.axes))
+        ends.append(ax.get_xlim()[1])
+    ax.set_xlim(0, max(ends))  # of all, because they share it
     figure.source = [run.source for run in runs.values()]  # type: ignore[attr-defined]  # for `show`
     return figure
