@@ -192,7 +192,7 @@ class Threads(_Local):
 
     def abandon(self, crew: Crew) -> None:
         for future, (task, *_) in crew.running.items():
-            future.thread.given_up = True  # type: ignore[attr-defined]
+            self._executor.give_up(future)
             text = f"task {task.name!r} is still running: Python cannot stop a thread, so it was left to end by itself"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 

@@ -31,40 +31,38 @@ class InCaller(Executor):
 
 
 class WarmThreads(Executor):
-    """Threads that stay for the next run. They are daemons, so the program can end while one is busy."""
+    """Threads that stay for the next run. They are daemons, so the program can end while one is busy.
+
+    All take their calls from one queue, and for each call in it there is a thread without
+    one. Of tiny calls, a thread that is awake takes several, before another has woken up.
+    """
 
     def __init__(self) -> None:
-        self.idle: deque[_Thread] = deque()
+        self.calls: SimpleQueue[Any] = SimpleQueue()
+        self.idle: deque[None] = deque()  # a mark for each thread that nobody has counted on
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         future: Future = Future()
-        try:
-            thread = self.idle.pop()
-        except IndexError:
-            thread = _Thread(self.idle)
-        future.thread = thread  # type: ignore[attr-defined]  # so that a crew can give it up
         future.set_running_or_notify_cancel()  # it starts at once: too late to cancel
-        thread.inbox.put((future, fn, args, kwargs))
+        try:
+            self.idle.pop()
+        except IndexError:
+            threading.Thread(target=self._work, name="parlib worker", daemon=True).start()
+        self.calls.put((future, fn, args, kwargs))
         return future
 
+    def give_up(self, future: Future) -> None:
+        """Use the thread of this call no more; it ends with the call, if that ever ends."""
+        future.given_up = True  # type: ignore[attr-defined]
 
-class _Thread(threading.Thread):
-    """A worker that takes calls from its inbox until it is given up."""
-
-    def __init__(self, idle: deque[_Thread]) -> None:
-        super().__init__(name="parlib worker", daemon=True)
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.idle, self.given_up = idle, False
-        self.start()
-
-    def run(self) -> None:
-        while (call := self.inbox.get()) is not None:
-            future, fn, args, kwargs = call
+    def _work(self) -> None:
+        while True:
+            future, fn, args, kwargs = self.calls.get()
             answer, problem = _outcome(fn, *args, **kwargs)
-            del call, fn, args, kwargs  # an idle worker holds on to nobody's data
-            if self.given_up:
+            del fn, args, kwargs  # an idle worker holds on to nobody's data
+            if hasattr(future, "given_up"):
                 return
-            self.idle.append(self)  # first, so that the next submission finds it
+            self.idle.append(None)  # first, so that the next submission finds it
             future.set_exception(problem) if problem else future.set_result(answer)
             del future, answer, problem
 
