@@ -19,6 +19,7 @@ from parlib import Plan, Run, Simulated, Trace, Workload, data_parallel, data_pl
 from parlib.host import machine
 from parlib.state import State
 from parlib.timing import Measurement, Sample, Sweep, records
+from parlib.timing.progress import NotebookBar
 from parlib.workloads import bakery
 
 QUIET = replace(machine(watch=0), busy=0.0)
@@ -550,3 +551,24 @@ def test_nothing_of_this_is_loaded_before_it_is_used():
     code = "import sys, parlib; print('parlib.timing' in sys.modules, 'parlib.workloads' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
     assert parlib.sweep is sweep
+
+
+# ---- The bar --------------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_sees_one_bar_redrawn_that_ends_as_a_sentence():
+    shown = []
+    with NotebookBar(total=2, desc="bread", unit="run", mininterval=0, shown=shown.append) as line:
+        line.update()
+        line.update()
+    assert [text.split("|")[0] for text in shown] == ["bread:   0%", "bread:  50%", "bread: 100%", "bread: 2 of 2 runs"]
+
+
+def test_outside_a_notebook_the_bar_is_gone_at_the_end(capsys):
+    Kitchen().sweep(progress=True)
+    assert capsys.readouterr().err.split("\r")[-1].strip() == ""
+
+
+def test_without_progress_nothing_is_written(capsys):
+    Kitchen().sweep(progress=False)
+    assert capsys.readouterr() == ("", "")

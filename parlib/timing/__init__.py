@@ -76,15 +76,14 @@ def asked(cancel: Any) -> Callable[[], bool]:
 
 def _watch(contest: Contest, progress: bool, events: Iterable[Any]) -> Sweep:
     """Follow a contest with a progress bar; ■ ends it, and what is there counts."""
-    from tqdm import tqdm
+    from .progress import bar
 
     tally = Tally(contest)
-    bar = tqdm(total=tally.total, desc=contest.name, unit="run", leave=False, disable=not progress)
-    with bar:
+    with bar(tally.total, contest.name, shown=progress) as line:
         try:
             for event in events:
                 tally.add(event)
-                bar.update(len(tally.laps) - bar.n)
+                line.update(len(tally.laps) - line.n)
         except KeyboardInterrupt:
             pass
     return tally.sweep
