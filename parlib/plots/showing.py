@@ -24,7 +24,7 @@ from .look import SOURCES
 
 __all__ = ["Picture", "png", "show"]
 
-COLORS = 128  # in a stored picture: all flat colors exactly, smoothed edges nearly, and a third of the bytes
+COLORS = 64  # in a stored picture: all flat colors exactly, smoothed edges nearly, and a third of the bytes
 
 
 def show(ax: Axes | Figure, alt: str, source: Any = None) -> None:
