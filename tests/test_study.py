@@ -265,6 +265,11 @@ def test_what_is_shown_is_the_same_at_every_visit(notebook):
     assert shown[0] == shown[1]
 
 
+def test_a_choice_is_quoted(notebook):
+    study.commit("2.2", "they tie")
+    assert notebook(lambda: choose().reveal(lambda guess: None))[0]["text/plain"] == "You predicted “they tie”."
+
+
 def test_an_error_in_a_committed_outcome_is_an_ordinary_error():
     study.commit("2.1", 1.7)
     with pytest.raises(ZeroDivisionError), capture_output():

@@ -41,7 +41,7 @@ def reveal(guess: Prediction, draw: Callable[[Prediction], Any]) -> None:
         return
     from IPython.display import display
 
-    display(_said(f"You predicted {guess.told}."))
+    display(_said(f"You predicted {_quoted(guess)}."))
     value = draw(guess)
     if value is not None:
         display(pictured(value))
@@ -86,7 +86,7 @@ class _Controls:
 
     def _commit(self) -> None:
         self.guess.commit(self.field.value)
-        self.voice.say(f"Committed: {self.guess.told}. You can now show what happens.")
+        self.voice.say(f"Committed: {_quoted(self.guess)}. You can now show what happens.")
 
 
 class _Button:
@@ -115,7 +115,7 @@ class _Button:
 
     def _what_to_do(self) -> str:
         if self.guess.committed:
-            return f"You predict {self.guess.told}. Now look."
+            return f"You predict {_quoted(self.guess)}. Now look."
         return f"Commit prediction {self.guess.label} first; then you can see what happens."
 
     def press(self) -> None:
@@ -127,8 +127,8 @@ class _Button:
             self.below(_failed(problem))
             self.button.disabled, self.button.description = False, LOOK
             return
-        self.voice.say(f"You predicted {self.guess.told}. The outcome is shown below.")
-        self.above(_said(f"You predicted {self.guess.told}."))
+        self.voice.say(f"You predicted {_quoted(self.guess)}. The outcome is shown below.")
+        self.above(_said(f"You predicted {_quoted(self.guess)}."))
         self.guess.unwatch(self.refresh)
         _close(self.box)
         self.guess.lock()
@@ -181,8 +181,13 @@ def _answer(guess: Prediction) -> str:
     if not guess.committed:
         return "Not committed yet."
     if guess.revealed or guess.kept:
-        return f"You predicted {guess.told}."
-    return f"You predict {guess.told}. You may change your mind until you look."
+        return f"You predicted {_quoted(guess)}."
+    return f"You predict {_quoted(guess)}. You may change your mind until you look."
+
+
+def _quoted(guess: Prediction) -> str:
+    """The answer inside a sentence: a number as it is, a choice in quotation marks."""
+    return f"“{guess.told}”" if guess.question.choices else guess.told
 
 
 def _said(text: str) -> Still:
