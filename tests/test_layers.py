@@ -39,7 +39,7 @@ FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
 HEAVY = {
     "matplotlib", "IPython", "ipywidgets", "anywidget", "sklearn", "scipy", "dask", "distributed", "loky", "joblib",
-    "PIL", "psutil", "tqdm", "nbval", "nbformat", "jupyterlab", "jupyterquiz", "jupytercards", "pytest",
+    "PIL", "psutil", "tqdm", "nbval", "nbformat", "jupyterlab", "pytest",
 }  # fmt: skip
 
 
