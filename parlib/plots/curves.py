@@ -88,14 +88,16 @@ def ideal(ax: Axes, widest: int) -> None:
     ax.plot(ends, ends, color="#999999", linewidth=1.5, zorder=1, label="ideal: n workers, n times as fast")
 
 
-def beyond(ax: Axes, cores: int, widest: int, *, yours: bool = True) -> None:
-    """Shade where there are more workers than cores."""
+def beyond(ax: Axes, cores: int, widest: int, *, yours: bool = True, below: bool = False) -> None:
+    """Shade where there are more workers than cores; the words stand in the picture or `below` it."""
     if widest > cores:
         ax.axvspan(cores, widest * 1.15, color=BEYOND, zorder=0)
     if widest >= cores:
         ax.axvline(cores, color="#8A7A4A", linewidth=1.5, zorder=1)
         words = f"{'your ' if yours else ''}{cores} core{'s' * (cores != 1)}"
-        ax.text(cores, 0.02, f" {words}", transform=ax.get_xaxis_transform(), fontsize=13, color="#5F5226", zorder=6)
+        looks: Any = {"color": "#5F5226", "zorder": 6, "transform": ax.get_xaxis_transform()}
+        looks |= {"va": "top", "ha": "center", "weight": "bold"} if below else {"fontsize": 13}
+        ax.text(cores, -0.085 if below else 0.02, words if below else f" {words}", **looks)
 
 
 def _points(ax: Axes, sweep: Any, size: Any, number: int, label: str) -> None:

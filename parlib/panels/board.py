@@ -1,0 +1,222 @@
+"""How does a picture follow a slider? Most of it never moves: that part is drawn once and kept.
+
+    once        axes, grid, ideal line, cores, legend  ──► background
+    each move   background + curve + points + timeline ──► one small PNG
+
+A full drawing takes about a tenth of a second, this a fifth of that. The PNG has a palette, chosen once: it is
+packed faster, travels faster, and is small enough to stay in the saved notebook.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from ..plan import counted
+from ..plots.curves import FAINT, HOLLOW, beyond, ideal
+from ..plots.look import BEYOND, EDGE, FILLS, IDLE, INKS, STYLE, tell_seconds, tint
+from ..plots.timelines import HALF, Bars, box
+from .model import Choice, Model
+
+__all__ = ["HEIGHT", "WIDTH", "Board"]
+
+DOTS = 100  # pixels per inch
+WIDTH, HEIGHT = 1100, 450  # pixels: two pictures side by side, readable on a projector
+LANES = 4  # lanes are never higher than a quarter of the picture, so that one worker does not look like a wall
+FLOORS = (0.5, 0.1, 0.01, 0.001)  # speedups at which the curve's picture may end below
+LARGE = STYLE | {"font.size": 12, "axes.titlesize": 13}
+MEASURED, NOW = INKS[0], "#B3400F"
+MEDIAN: Any = {"color": MEASURED, "marker": "o", "markersize": 9, "linewidth": 2.5}
+SAMPLES: Any = {"color": MEASURED, "marker": "o", "linestyle": "none"} | FAINT
+RING: Any = {"marker": "o", "markersize": 20, "markerfacecolor": "none", "color": NOW, "markeredgewidth": 3}
+
+
+class Board:
+    """The picture of a panel; `draw(choice)` gives its PNG."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._floor, self._shown = 0.0, None  # type: float, Any
+        with rc_context(LARGE):
+            self.figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS)
+            self.canvas = FigureCanvasAgg(self.figure)
+            self.speed = self.figure.add_axes((0.06, 0.14, 0.4, 0.72))
+            self.time = self.figure.add_axes((0.54, 0.14, 0.43, 0.72))
+            self._furnish_time()
+
+    def draw(self, choice: Choice) -> bytes:
+        """The picture for this choice, as a PNG of WIDTH by HEIGHT pixels."""
+        with rc_context(LARGE):
+            points = self.model.points(choice)
+            right = self._right(choice)
+            curve = choice.size, choice.job, self.model.scale(choice), points, right
+            if curve != self._shown:
+                self._settle(choice, points, right)
+                self._shown = curve
+            self.canvas.restore_region(self._settled)
+            self._show(self.speed, self._here(choice, points))
+            self._show(self.time, self._timeline(choice))
+        return self._pack(np.asarray(self.canvas.buffer_rgba()))
+
+    # ---- Once -----------------------------------------------------------------------------------------------------
+
+    def _furnish_time(self) -> None:
+        self.time.set_yticks([])
+        self.time.set_ylabel("workers, 0 at the top")
+        self.time.spines["left"].set_visible(False)
+        self.time.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+
+    def _make_room(self, floor: float) -> None:
+        """Draw what never moves, if the curve needs another floor than the last one did."""
+        if floor == self._floor:
+            return
+        self._floor = floor
+        self.speed.clear()
+        self._furnish_speed(floor)
+        self.time.xaxis.set_visible(False)
+        self.canvas.draw()
+        self.time.xaxis.set_visible(True)
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._palette, self._nearest = _palette(np.asarray(self.canvas.buffer_rgba()))
+
+    def _furnish_speed(self, floor: float) -> None:
+        ax, most = self.speed, self.model.most
+        ideal(ax, most)
+        if self.model.workload.spends != "waiting":
+            beyond(ax, self.model.host.cores, most, below=True)
+        ax.plot([], [], **HOLLOW, label="simulated")
+        ax.plot([], [], **MEDIAN, label="measured on this machine")
+        ax.set(xscale="log", yscale="log", xlim=(0.85, most * 1.18), ylim=(floor, most * 2.2))
+        ticks = [2.0**power for power in range(-10, most.bit_length())]
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}" if tick >= 0.5 else f"1/{1 / tick:.0f}"))
+        ax.set(ylabel="times as fast as serial")
+        ax.set_xlabel("workers", loc="right" if self.model.host.cores**2 <= most else "left")
+        ax.grid(alpha=0.25)
+        ax.legend(loc="upper left")
+
+    # ---- When another curve is wanted -----------------------------------------------------------------------------
+
+    def _settle(self, choice: Choice, points: dict[int, Any], right: float) -> None:
+        """Add to the background what stays while only the number of workers changes."""
+        curve = self.model.curve(choice)
+        lowest = min([*curve.values(), *(low for _, low, _ in points.values())])
+        self._make_room(next((floor for floor in FLOORS if floor < lowest), FLOORS[-1]))
+        self.canvas.restore_region(self._background)
+        self.time.set_xlim(0, right)
+        unit, factor = ("ms", 1000) if right < 0.5 else ("s", 1)
+        self.time.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds * factor:g} {unit}"))
+        self.time.draw_artist(self.time.xaxis)
+        self._show(self.speed, self._curve(curve) + self._measured(choice, points))
+        self._show(self.time, [self._word(self.model.serial(choice), "serial", EDGE)])
+        self._settled = self.canvas.copy_from_bbox(self.figure.bbox)
+
+    def _curve(self, curve: dict[int, float]) -> list[Artist]:
+        some = [workers for workers in curve if workers & (workers - 1) == 0]  # a mark at 1, 2, 4, 8 …
+        line = Line2D([*curve], [*curve.values()], **HOLLOW | {"marker": ""})
+        return [line, Line2D(some, [curve[workers] for workers in some], **HOLLOW | {"linestyle": "none"})]
+
+    def _measured(self, choice: Choice, points: dict[int, tuple[float, float, float]]) -> list[Artist]:
+        """Every sample faint, the spread of the middle half, and the medians."""
+        artists: list[Artist] = []
+        for workers, samples in self.model.samples(choice).items():
+            _, low, high = points[workers]
+            artists += [Line2D([workers] * len(samples), samples, **SAMPLES)]
+            artists += [Line2D([workers] * 2, [low, high], **MEDIAN | {"marker": "_", "markersize": 12})]
+        return [*artists, Line2D([*points], [middle for middle, _, _ in points.values()], **MEDIAN)] if points else []
+
+    def _right(self, choice: Choice) -> float:
+        """Where the time axis ends, in seconds: behind the serial code, or behind the slowest run."""
+        slowest = max(self.model.serial(choice) / speedup for speedup in self.model.curve(choice).values())
+        return 1.04 * max(self.model.serial(choice), slowest, *self.model.medians(choice).values()) or 1.0
+
+    # ---- Each move ------------------------------------------------------------------------------------------------
+
+    def _here(self, choice: Choice, points: dict[int, tuple[float, float, float]]) -> list[Artist]:
+        """A ring around the chosen number of workers, and what it comes to."""
+        seen = choice.workers in points
+        value = points[choice.workers][0] if seen else self.model.speedup(choice)
+        source = "measured" if seen else "simulated"
+        ring = Line2D([choice.workers], [value], **RING)
+        drop = Line2D([choice.workers] * 2, [self._floor, value], color=NOW, linestyle=":", linewidth=2)
+        story = f"{counted(choice.workers, 'worker')}: {value:.2f} times as fast, {source}"
+        return [drop, ring, self._title(self.speed, story)]
+
+    def _timeline(self, choice: Choice) -> list[Artist]:
+        """Lanes and bars of the simulated run, and where serial code and the measured run end."""
+        trace, measured = self.model.timeline(choice), self.model.medians(choice)
+        self.time.set_ylim(max(choice.workers, LANES) * 1.18 - 0.45, -0.55)  # room for the words below the lanes
+        bars, ends = Bars(trace), [self._line(self.model.serial(choice), EDGE, ":")]
+        if choice.workers in measured:
+            seconds = measured[choice.workers]
+            ends += [self._line(seconds, MEASURED, "-"), self._word(seconds, "measured", MEASURED)]
+        end = tell_seconds(float(trace.received.max(initial=0.0)))
+        title = self._title(self.time, f"{trace.source.capitalize()}: {end}")
+        return [*self._lanes(choice), *bars.areas(), *bars.letters(self.time), *ends, title]
+
+    def _lanes(self, choice: Choice) -> list[Artist]:
+        right, limit = self.time.get_xlim()[1], self.model.limit()
+        grey = [box(0, right, worker - HALF, worker + HALF) for worker in range(choice.workers)]
+        colors = [IDLE if worker < limit else BEYOND for worker in range(choice.workers)]
+        return [PolyCollection(grey, facecolors=colors)]
+
+    def _line(self, seconds: float, ink: str, style: Any) -> Artist:
+        across = self.time.get_xaxis_transform()
+        return Line2D([seconds] * 2, [0, 1], color=ink, linestyle=style, linewidth=2.5, transform=across)
+
+    def _word(self, seconds: float, word: str, ink: str) -> Artist:
+        """A word at the foot of a line, below the lanes."""
+        looks: Any = {"color": ink, "ha": "right", "va": "bottom", "fontsize": 12, "fontweight": "bold"}
+        height = 0.01 if word == "serial" else 0.08  # the two may stand close together
+        return Text(seconds, height, f"{word} ", transform=self.time.get_xaxis_transform(), **looks)
+
+    def _title(self, ax: Any, text: str) -> Text:
+        return Text(0, 1.03, text, transform=ax.transAxes, fontsize=14, fontweight="bold", va="bottom")
+
+    def _show(self, ax: Any, artists: list[Any]) -> None:
+        """Draw artists on top of what is there, and forget them again."""
+        for artist in artists:
+            ax.add_artist(artist)
+            artist.set_clip_on(not isinstance(artist, Text))
+            ax.draw_artist(artist)
+            artist.remove()
+
+    def _pack(self, pixels: np.ndarray) -> bytes:
+        from PIL import Image
+
+        mixed = pixels.view("<u4")[..., 0]  # alpha, blue, green, red: eight bits each, of which the first five count
+        picture = Image.fromarray(self._nearest[(mixed & 0xF8) << 7 | mixed >> 6 & 0x3E0 | mixed >> 19 & 0x1F], "P")
+        picture.putpalette(self._palette.tobytes())
+        file = io.BytesIO()
+        picture.save(file, format="png", compress_level=1)
+        return file.getvalue()
+
+
+def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Up to 256 colors, shape (colors, 3), and the number of the nearest for each of 32 × 32 × 32 mixtures of light."""
+    from matplotlib.colors import to_rgb
+
+    named = [*FILLS, *map(tint, FILLS), *INKS, IDLE, BEYOND, EDGE, NOW, "white", "black"]
+    flat = np.array([to_rgb(color) for color in named])
+    greys, shades = np.linspace(0, 1, 16)[:, None].repeat(3, 1), np.concatenate([tone * flat for tone in (0.4, 0.7)])
+    own = np.unique(pixels[..., :3].reshape(-1, 3), axis=0, return_counts=True)
+    frequent = own[0][np.argsort(-own[1])[:64]]
+    palette = np.concatenate([(np.concatenate([flat, greys, shades]) * 255).round().astype(np.uint8), frequent])[:256]
+    levels = np.arange(32) * 8 + 4
+    mixtures = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    distance = sum(np.subtract.outer(mixtures[:, part], palette[:, part].astype(int)) ** 2 for part in range(3))
+    nearest = np.asarray(distance).argmin(1).astype(np.uint8)
+    exact = palette[: len(flat)].astype(int) >> 3
+    nearest[exact[:, 0] << 10 | exact[:, 1] << 5 | exact[:, 2]] = np.arange(len(flat))
+    return palette, nearest
