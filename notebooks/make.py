@@ -118,7 +118,8 @@ def _cell(cell: Any, count: int) -> dict[str, Any]:
     clean = {"cell_type": cell.cell_type, "id": cell.id, "metadata": _metadata(cell.metadata)}
     clean["source"] = cell.source.strip("\n")
     if cell.cell_type == "code":
-        clean |= {"execution_count": count, "outputs": list(_outputs(cell.outputs, count))}
+        outputs = [output for output in _outputs(cell.outputs, count) if output.get("text") != ""]
+        clean |= {"execution_count": count, "outputs": outputs}
     return clean
 
 
@@ -157,7 +158,7 @@ def _rich(output: Any, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _as_seen(text: str) -> str:
-    """What a terminal would show: a progress bar that redraws its line leaves the last one."""
+    """What a terminal would show: a progress bar that redraws its line leaves the last one, or nothing."""
     return re.sub(r"[^\n]*\r(?!\n)", "", text)
 
 

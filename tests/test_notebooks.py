@@ -20,7 +20,7 @@ from lesson_rules import BEATS, RULES, Lesson, headings, is_a, pictures
 from measured_values import shows_measured_values, unclear_simulations
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-SECONDS = 150  # in one lesson; an honest one needs thirty here, and the machine may be busy
+SECONDS = 240  # in one lesson; an honest one needs thirty on two quiet cores
 
 SANITIZE = r"""
 [pictures]
