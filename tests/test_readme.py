@@ -1,5 +1,6 @@
 """The README tells the truth: its programs run, its commands are those that CI runs, its links lead somewhere."""
 
+import json
 import re
 import subprocess
 import sys
@@ -79,10 +80,16 @@ def test_a_broken_link_is_seen(tmp_path):
     assert broken_links(page) == ["missing.md", "missing.png"]
 
 
-def test_the_table_lists_exactly_the_lessons_that_exist():
-    listed = [link for link in links(README) if link.startswith("notebooks/")]
-    lessons = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    assert listed == [f"notebooks/{lesson.name}" for lesson in lessons]
+def test_the_table_lists_exactly_the_lessons_that_exist_with_their_titles_and_minutes():
+    listed = re.findall(r"^\| (\d\d) \| \[(.*?)\]\(notebooks/(.*?)\) \| .* \| (\d+) \|$", README, flags=re.MULTILINE)
+    assert listed == [told_by(lesson) for lesson in sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
+
+
+def told_by(lesson):
+    """(number, title, file, minutes) as the opening of a lesson tells them."""
+    opening = "".join(json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"])
+    minutes = re.search(r"\*\*It takes about\*\* (\d+) minutes", opening).group(1)
+    return lesson.name[:2], opening.partition("\n")[0].removeprefix("# "), lesson.name, minutes
 
 
 def test_the_picture_has_alternative_text():
