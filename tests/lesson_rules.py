@@ -268,13 +268,24 @@ def predictions_are_numbered_and_have_an_example(lesson: Lesson) -> Iterator[str
         yield f"predictions are labelled {labels}, not {wanted}"
     if sorted(lesson.example) != sorted(labels):
         yield f"the example learner predicts {sorted(lesson.example)}, and the lesson asks {sorted(labels)}"
-    revealed = {name for cell in lesson.code for name in re.findall(r"(\w+)\.reveal\(", cell.source)}
-    forgotten = [label for label, name in lesson.predictions.items() if name not in revealed]
-    yield from (f"prediction {label} is never revealed" for label in forgotten)
+    yield from (f"prediction {label} is never revealed" for label in never_revealed(lesson))
     quiz = lesson.path.parent / "aids" / f"{lesson.number}_quiz.json"
     questions = json.loads(quiz.read_text(encoding="utf-8")) if quiz.exists() else []
     refuted = {answer["refuted"] for question in questions for answer in question["answers"] if "refuted" in answer}
     yield from (f"the quiz refers to prediction {label}, which is not asked" for label in sorted(refuted - set(labels)))
+
+
+def never_revealed(lesson: Lesson) -> list[str]:
+    """The labels of predictions whose variable is taken for the next one, or left, before it revealed anything."""
+    waiting: dict[str, str] = {}
+    forgotten = []
+    for cell in lesson.code:
+        for label, name in predictions_in(cell).items():
+            forgotten += [waiting[name]] if name in waiting else []
+            waiting[name] = label
+        for name in re.findall(r"(\w+)\.reveal\(", cell.source):
+            waiting.pop(name, None)
+    return [*forgotten, *waiting.values()]
 
 
 @rule
