@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
-from .plan import Plan, PlanError, did_you_mean
+from .plan import Plan, PlanError, counted, did_you_mean
 
 __all__ = ["Schedule", "by_assignment", "greedy", "in_turn", "longest_path_first", "optimum"]
 
@@ -69,7 +69,7 @@ def greedy(plan: Plan, workers: int, backend: Any) -> Schedule:
     tasks = {task.name: task for task in plan.tasks}
     free, finish, chosen = [0.0] * workers, dict[str, float](), dict[str, int]()
     for name in TopologicalSorter(plan.graph).static_order():
-        ready = max((finish[need] for need in plan.graph[name]), default=tasks[name].release)
+        ready = max([tasks[name].release, *(finish[need] for need in plan.graph[name])])
         row = cost_row(plan, tasks[name], workers, backend)
         ends = [max(free[slot], ready) + row[slot] for slot in range(workers)]
         chosen[name] = slot = ends.index(min(ends))
@@ -87,59 +87,79 @@ def optimum(plan: Plan, workers: int, backend: Any) -> Schedule:
             f"optimum tries every schedule, and {len(plan)} tasks have too many: use at most {FEW}, or another order"
         )
     search = _Search(plan, workers, backend)
-    search.extend({}, [0.0] * workers, 0.0)
+    search.extend({}, ((0.0, 0.0),) * workers, (0.0, -1))
     chosen = sorted(search.best, key=lambda name: search.best[name][0])
     return Schedule(
         {name: number for number, name in enumerate(chosen)}, {name: search.best[name][2] for name in chosen}
     )
 
 
+Chosen = dict[str, tuple[float, float, int]]  # by task: its start, its end, its slot
+Slots = tuple[tuple[float, float], ...]  # by slot: free from when, and the end of its last idle time
+
+
 class _Search:
-    """Branch and bound over schedules: name → (start, end, slot); `best` is the shortest so far."""
+    """Branch and bound over schedules, start by start in the order of time; `best` is the shortest so far.
+
+    Three things keep it short: a branch is cut when even its lower bound is no better than
+    the best, when the same situation has been met before, and when an equal worker or an
+    earlier place among equal starts has had its turn.
+    """
 
     def __init__(self, plan: Plan, workers: int, backend: Any) -> None:
         self.plan, self.slots = plan, range(workers)
         self.release = {task.name: task.release for task in plan.tasks}
         self.rows = {task.name: cost_row(plan, task, workers, backend) for task in plan.tasks}
         self.columns = [tuple(row[slot] for row in self.rows.values()) for slot in self.slots]
-        self.after = dict.fromkeys(self.rows, 0.0)  # seconds that must still follow a task
-        for name in reversed(list(TopologicalSorter(plan.graph).static_order())):
+        self.least = {name: min(row) for name, row in self.rows.items()}
+        names = list(TopologicalSorter(plan.graph).static_order())
+        self.place = {name: number for number, name in enumerate(names)}
+        self.after = dict.fromkeys(names, 0.0)  # seconds that must still follow a task
+        for name in reversed(names):
             for need in plan.graph[name]:
-                self.after[need] = max(self.after[need], min(self.rows[name]) + self.after[name])
-        self.best: dict[str, tuple[float, float, int]] = {}
+                self.after[need] = max(self.after[need], self.least[name] + self.after[name])
+        self.best: Chosen = {}
         self.seconds = float("inf")
+        self.seen: dict[Any, tuple[float, int]] = {}
 
-    def extend(self, chosen: dict[str, tuple[float, float, int]], free: list[float], last: float) -> None:
+    def extend(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> None:
         """Try every next start that could still lead to something shorter."""
-        if len(chosen) == len(self.rows) and self._loop_would_do(chosen):
+        if len(chosen) == len(self.rows):
             self.best, self.seconds = chosen, max((end for _, end, _ in chosen.values()), default=0.0)
-        for start, name, slot in sorted(self._starts(chosen, free)):
+        if self._met_before(chosen, slots, last):
+            return
+        for start, _, name, slot in sorted(self._starts(chosen, slots, last)):
+            free, gap = slots[slot]
             end = start + self.rows[name][slot]
-            if start >= last and end + self.after[name] < self.seconds:
-                self.extend(chosen | {name: (start, end, slot)}, free[:slot] + [end] + free[slot + 1 :], start)
+            then = (*slots[:slot], (end, start if start > free else gap), *slots[slot + 1 :])
+            more = chosen | {name: (start, end, slot)}
+            if max(end + self.after[name], self._fair_share(more, then, start)) < self.seconds:
+                self.extend(more, then, (start, self.place[name]))
 
-    def _starts(
-        self, chosen: dict[str, tuple[float, float, int]], free: list[float]
-    ) -> Iterator[tuple[float, str, int]]:
-        alike = {(free[slot], self.columns[slot]): slot for slot in reversed(self.slots)}  # one of each kind is enough
+    def _starts(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> Iterator[tuple[float, float, str, int]]:
+        """What may start next: when, with the longest way to go first, which task, on which slot."""
+        alike = {(slots[slot], self.columns[slot]): slot for slot in reversed(self.slots)}  # one of each kind is enough
         for name in self.rows.keys() - chosen.keys():
             if all(need in chosen for need in self.plan.graph[name]):
-                for slot in alike.values():
-                    yield max(free[slot], self._ready(name, chosen)), name, slot
+                ready = max([self.release[name], *(chosen[need][1] for need in self.plan.graph[name])])
+                for (free, gap), slot in ((slots[slot], slot) for slot in alike.values()):
+                    start = max(free, ready)
+                    if ready >= gap and (start, self.place[name]) > last:  # the loop never idles beside a ready task
+                        yield start, -self.least[name] - self.after[name], name, slot
 
-    def _ready(self, name: str, chosen: dict[str, tuple[float, float, int]]) -> float:
-        return max((chosen[need][1] for need in self.plan.graph[name]), default=self.release[name])
+    def _fair_share(self, chosen: Iterable[str], slots: Slots, now: float) -> float:
+        """When all workers would be done if the rest, none of which starts before `now`, could be dealt out evenly."""
+        rest = sum(seconds for name, seconds in self.least.items() if name not in chosen)
+        return (sum(max(free, now) for free, _ in slots) + rest) / len(slots)
 
-    def _loop_would_do(self, chosen: dict[str, tuple[float, float, int]]) -> bool:
-        """Whether no slot idles in front of a task that is ready: the loop never does that."""
-        free = dict.fromkeys(self.slots, 0.0)
-        for start, end, slot in sorted(chosen.values()):
-            waiting = [
-                self._ready(name, chosen) for name, (begin, _, at) in chosen.items() if at == slot and begin >= start
-            ]
-            if min(waiting) < start and free[slot] < start:
-                return False
-            free[slot] = end
+    def _met_before(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> bool:
+        waited_for = {need for name in self.rows.keys() - chosen.keys() for need in self.plan.graph[name]}
+        ends = frozenset((name, chosen[name][1]) for name in waited_for & chosen.keys())
+        key = frozenset(chosen), ends, tuple(sorted(zip(self.columns, slots)))
+        before = self.seen.get(key)
+        if before is None or last < before:
+            self.seen[key] = last
+            return False
         return True
 
 
@@ -148,6 +168,8 @@ def cost_row(plan: Plan, task: Any, workers: int, backend: Any) -> list[float]:
     known = getattr(backend, "seconds", None)
     cost = known(task, plan) if known else task.cost
     costs = list(cost) if isinstance(cost, Iterable) else [1.0 if cost is None else cost] * workers
+    if len(costs) < workers:
+        raise PlanError(f"task {task.name!r} has costs for {counted(len(costs), 'worker')}, but there are {workers}")
     speed = getattr(backend, "speed", lambda task, worker: 1.0)
     overhead = getattr(backend, "overhead", 0.0)
     return [(overhead + costs[slot]) / speed(task, slot) for slot in range(workers)]

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Plan, PlanError, Task, check_seconds, did_you_mean
+from .plan import Plan, PlanError, Task, check_seconds, counted, did_you_mean
 from .trace import Done
 from .worker import Report, perform
 
@@ -241,7 +241,9 @@ class SimulatedCrew:
             if seconds is None and task.fn is None:
                 raise PlanError(f"task {task.name!r} has neither a function to time nor a cost: give it one of them")
             if isinstance(seconds, tuple) and len(seconds) < workers:
-                raise PlanError(f"task {task.name!r} has costs for {len(seconds)} workers, but there are {workers}")
+                raise PlanError(
+                    f"task {task.name!r} has costs for {counted(len(seconds), 'worker')}, but there are {workers}"
+                )
             self.place.speed(task, 0)
 
 
