@@ -47,7 +47,7 @@ from .trace import Run, Skipped, Span, Trace, WorkerLost
 LATER = {
     "timing": ("Sweep", "record", "recorded", "sweep"),
     "workloads": ("Workload",),
-    "plots": ("dag", "gantt", "queue_depth", "scaling", "show"),
+    "plots": ("dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
     "study": ("cards", "glossary", "predict", "progress", "quiz"),
     "panels": ("explore",),
     "grading": ("check", "hint"),
