@@ -27,6 +27,7 @@ BEATS = ("question", "predict", "run", "see", "name", "break", "carry-on")
 TAGS = {*BEATS, "opening", "setup", "close", "try", "nbval-ignore-output", "raises-exception"}
 SHORT = {"00"}  # twenty minutes instead of forty-five to sixty: two to four sections, and from half as many words on
 SOURCES = ("Measured", "Simulated", "Recorded", "Calculated", "A plan")  # how the line below a picture begins
+WIDEST = 100  # letters of code that fit on half a screen
 FORBIDDEN = ("simply", "just", "obviously", "of course", "trivially")
 ACTIONS = {"predict", "reveal", "explore", "quiz", "cards", "hint", "Bakery", "Kitchen", "Race"}
 WIDGETS = {"explore", "Bakery", "Kitchen", "Race"}
@@ -370,7 +371,7 @@ def has_the_right_size(lesson: Lesson) -> Iterator[str]:
 
 @rule
 def cells_are_short(lesson: Lesson) -> Iterator[str]:
-    """Code: 3 lines typical, 10 the exception, 20 the ceiling. Prose: no passage over 120 words."""
+    """Code: 3 lines typical, 10 the exception, 20 the ceiling; none is cut off. Prose: no passage over 120 words."""
     lengths = [lines(cell) for cell in lesson.code]
     if lengths and statistics.median(lengths) > 3:
         yield f"half of the code cells have {statistics.median(lengths)} lines or more, not 3"
@@ -378,6 +379,8 @@ def cells_are_short(lesson: Lesson) -> Iterator[str]:
         yield "more than a tenth of the code cells have more than 10 lines"
     yield from (f"{title(cell)} has {lines(cell)} lines, more than 20" for cell in lesson.code if lines(cell) > 20)
     yield from (f"{title(cell)} has {words(cell)} words, more than 120" for cell in lesson.prose if words(cell) > 120)
+    wide = [cell for cell in lesson.code if any(len(line) > WIDEST for line in cell.source.splitlines())]
+    yield from (f"{title(cell)} has a line of more than {WIDEST} letters" for cell in wide)
 
 
 @rule

@@ -212,6 +212,7 @@ SPOIL = {
         lambda lesson: lesson.cells.extend(code("x = 1\n" * 11) for _ in range(5)),
         lambda lesson: lesson.cells.extend(code("x = 1\n" * 4) for _ in range(50)),
         lambda lesson: lesson.cells.append(prose("word " * 121)),
+        lambda lesson: lesson.cells.append(code(f"a = {'1' * 100}")),
     ],
     "a_sentence_stands_between_two_code_cells": [
         lambda lesson: lesson.cells.extend([code("x = 1"), code("y = 1")]),
