@@ -267,7 +267,7 @@ def _predicted_end(ax: Axes, prediction: Any) -> None:
     right = max(ax.get_xlim()[1], moment * 1.02)
     ax.set_xlim(0, right)
     ax.axvline(moment, color="#B3400F", linestyle="--", linewidth=2.5, zorder=6)
-    free = {"ha": "right", "xytext": (-6, 0)} if moment > right / 2 else {"ha": "left", "xytext": (6, 22)}
+    free = {"ha": "left", "xytext": (6, 22)} if moment < 0.8 * right else {"ha": "right", "xytext": (-6, 0)}
     style: Any = {"textcoords": "offset points", "va": "bottom", "color": "#B3400F", "weight": "bold"} | free
     place: Any = ("data", "axes fraction")
     ax.annotate(f"you said {told}", (moment, 1.0), xycoords=place, annotation_clip=False, **style)
