@@ -75,3 +75,9 @@ def test_nothing_to_count_is_refused_in_one_sentence():
         samples({"a": [1.0]}, warm_up=1)
     with pytest.raises(ValueError, match="at least one group"):
         samples({})
+
+
+def test_the_title_names_all_sources_as_a_sentence_would():
+    run = data_parallel(abs, [1, 2], workers=2, backend=Simulated(cost=1.0))
+    ax = samples({"thought": [run], "done": [1.1], "old": [1.2]}, source=["measured", "recorded"])
+    assert ax.get_title(loc="left") == "Simulated, measured and recorded"

@@ -13,6 +13,7 @@ This file does not know who held the clock, except by the source it is told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from .look import INKS, STYLE, color, sheet, sign, tell_seconds
 __all__ = ["samples"]
 
 GAP = 1.5  # between two groups, in steps from dot to dot
+LEAST = 3  # dots for which there is room, however few there are
 FAR = 20  # times as long: from here on a linear axis would press the short ones to the floor
 GUESS = "#B3400F"  # the color of every prediction, as in `scaling`
 GROUPS = [ink for ink in INKS if ink != GUESS]
@@ -59,14 +61,12 @@ def samples(
         raise ValueError("samples draws at least one group of seconds, and there is none")
     ax = sheet(ax)
     _axes(ax, groups, zoom)
-    left = 0.0
-    for number, seconds in enumerate(groups.values()):
+    for number, (left, seconds) in enumerate(zip(_lefts(groups), groups.values())):
         _group(ax, left, seconds, warm_up, color(number, GROUPS))
-        left += len(seconds) + GAP
     _prediction(ax, prediction, at)
     sources = _sources(times, source)
     alone = f": median {tell_seconds(float(np.median(seconds[warm_up:])))}" if len(groups) == 1 else ""
-    sign(ax, " and ".join(sources), alone)
+    sign(ax, " and ".join(filter(None, [", ".join(sources[:-1]), sources[-1]])), alone)
     ax.source = sources  # type: ignore[attr-defined]  # one sentence below the picture for each
     return ax
 
@@ -95,12 +95,19 @@ def _group(ax: Axes, left: float, seconds: np.ndarray, warm_up: int, ink: str) -
         ax.annotate("warm-up, not counted", last, (10, 0), va="center", **style)
 
 
+def _lefts(groups: dict[str, np.ndarray]) -> np.ndarray:
+    """Where the first dot of each group stands; a group of one or two has the room of three, for its name."""
+    counts = np.array([len(seconds) for seconds in groups.values()])
+    room = np.maximum(counts, LEAST)
+    return np.cumsum(room + GAP) - room - GAP + (room - counts) / 2
+
+
 def _axes(ax: Axes, groups: dict[str, np.ndarray], zoom: bool) -> None:
     """Room, names and grid: from zero, or by powers of ten where some times are far longer than others."""
-    counts = np.array([len(seconds) for seconds in groups.values()])
-    lefts = np.cumsum(counts + GAP) - counts - GAP
-    ax.set(xlim=(-1, 1.18 * (lefts[-1] + counts[-1]) + 0.5), ylabel="seconds")  # a prediction has room on the right
-    ax.set_xticks(lefts + (counts - 1) / 2, list(groups))
+    middles = [left + (len(seconds) - 1) / 2 for left, seconds in zip(_lefts(groups), groups.values())]
+    last = middles[-1] + max(len(list(groups.values())[-1]), LEAST) / 2
+    ax.set(xlim=(-1, 1.18 * last + 1), ylabel="seconds")  # a prediction has room on the right
+    ax.set_xticks(middles, [fill(name, 18) for name in groups])
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y", alpha=0.25)
     _scale(ax, np.concatenate(list(groups.values())), zoom)
