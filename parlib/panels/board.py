@@ -10,7 +10,7 @@ packed faster, travels faster, and is small enough to stay in the saved notebook
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -34,6 +34,7 @@ DOTS = 100  # pixels per inch
 WIDTH, HEIGHT = 1100, 450  # pixels: two pictures side by side, readable on a projector
 LANES = 4  # lanes are never higher than a quarter of the picture, so that one worker does not look like a wall
 FLOORS = (0.5, 0.1, 0.01, 0.001)  # speedups at which the curve's picture may end below
+GROUNDS = 8  # backgrounds that are kept, of two megabytes each: more than there are sizes
 LARGE = STYLE | {"font.size": 12, "axes.titlesize": 13}
 MEASURED, NOW = INKS[0], "#B3400F"
 MEDIAN: Any = {"color": MEASURED, "marker": "o", "markersize": 9, "linewidth": 2.5}
@@ -41,86 +42,93 @@ SAMPLES: Any = {"color": MEASURED, "marker": "o", "linestyle": "none"} | FAINT
 RING: Any = {"marker": "o", "markersize": 20, "markerfacecolor": "none", "color": NOW, "markeredgewidth": 3}
 
 
+class Ground(NamedTuple):
+    """A background with a curve on it: its pixels, the speedup at its foot, and the seconds at its right end."""
+
+    pixels: Any
+    floor: float
+    right: float
+
+
 class Board:
     """The picture of a panel; `draw(choice)` gives its PNG."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._floor, self._shown = 0.0, None  # type: float, Any
+        self._empty: dict[float, Any] = {}  # backgrounds by floor
+        self._settled: dict[Any, Ground] = {}  # backgrounds with a curve on them, the latest last
         with rc_context(LARGE):
             self.figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS)
             self.canvas = FigureCanvasAgg(self.figure)
             self.speed = self.figure.add_axes((0.06, 0.14, 0.4, 0.72))
             self.time = self.figure.add_axes((0.54, 0.14, 0.43, 0.72))
-            self._furnish_time()
+            self._furnish()
 
     def draw(self, choice: Choice) -> bytes:
         """The picture for this choice, as a PNG of WIDTH by HEIGHT pixels."""
-        with rc_context(LARGE):
-            points = self.model.points(choice)
-            right = self._right(choice)
-            curve = choice.size, choice.job, self.model.scale(choice), points, right
-            if curve != self._shown:
-                self._settle(choice, points, right)
-                self._shown = curve
-            self.canvas.restore_region(self._settled)
-            self._show(self.speed, self._here(choice, points))
-            self._show(self.time, self._timeline(choice))
+        ground, points = self._ground(choice), self.model.points(choice)
+        self.speed.set_ylim(ground.floor, 2.2 * self.model.most)
+        self.time.set_xlim(0, ground.right)
+        self.canvas.restore_region(ground.pixels)
+        self._show(self.speed, self._here(choice, points))
+        self._show(self.time, self._timeline(choice))
         return self._pack(np.asarray(self.canvas.buffer_rgba()))
 
     # ---- Once -----------------------------------------------------------------------------------------------------
 
-    def _furnish_time(self) -> None:
-        self.time.set_yticks([])
-        self.time.set_ylabel("workers, 0 at the top")
+    def _furnish(self) -> None:
+        speed, most, cores = self.speed, self.model.most, self.model.host.cores
+        ideal(speed, most)
+        if self.model.workload.spends != "waiting":
+            beyond(speed, cores, most, below=True)
+        speed.plot([], [], **HOLLOW, label="simulated")
+        speed.plot([], [], **MEDIAN, label="measured on this machine")
+        speed.set(xscale="log", yscale="log", xlim=(0.85, most * 1.18), ylabel="times as fast as serial")
+        speed.set_xlabel("workers", loc="right" if cores**2 <= most else "left")
+        for axis in (speed.xaxis, speed.yaxis):
+            ticks = FixedLocator([2.0**power for power in range(-10, most.bit_length())])
+            axis.set(major_locator=ticks, minor_locator=NullLocator(), major_formatter=FuncFormatter(_doubling))
+        speed.grid(alpha=0.25)
+        speed.legend(loc="upper left")
+        self.time.set(yticks=[], ylabel="workers, 0 at the top")
         self.time.spines["left"].set_visible(False)
         self.time.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
 
-    def _make_room(self, floor: float) -> None:
-        """Draw what never moves, if the curve needs another floor than the last one did."""
-        if floor == self._floor:
-            return
-        self._floor = floor
-        self.speed.clear()
-        self._furnish_speed(floor)
-        self.time.xaxis.set_visible(False)
-        self.canvas.draw()
-        self.time.xaxis.set_visible(True)
-        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
-        self._palette, self._nearest = _palette(np.asarray(self.canvas.buffer_rgba()))
-
-    def _furnish_speed(self, floor: float) -> None:
-        ax, most = self.speed, self.model.most
-        ideal(ax, most)
-        if self.model.workload.spends != "waiting":
-            beyond(ax, self.model.host.cores, most, below=True)
-        ax.plot([], [], **HOLLOW, label="simulated")
-        ax.plot([], [], **MEDIAN, label="measured on this machine")
-        ax.set(xscale="log", yscale="log", xlim=(0.85, most * 1.18), ylim=(floor, most * 2.2))
-        ticks = [2.0**power for power in range(-10, most.bit_length())]
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}" if tick >= 0.5 else f"1/{1 / tick:.0f}"))
-        ax.set(ylabel="times as fast as serial")
-        ax.set_xlabel("workers", loc="right" if self.model.host.cores**2 <= most else "left")
-        ax.grid(alpha=0.25)
-        ax.legend(loc="upper left")
+    def _make_room(self, floor: float) -> Any:
+        """The background of a curve that goes down to `floor`; drawn in full, since both axes change."""
+        self.speed.set_ylim(floor, 2.2 * self.model.most)
+        if floor not in self._empty:
+            self.time.xaxis.set_visible(False)
+            self.canvas.draw()
+            self.time.xaxis.set_visible(True)
+            self._palette, self._nearest = _palette(np.asarray(self.canvas.buffer_rgba()))
+            self._empty[floor] = self.canvas.copy_from_bbox(self.figure.bbox)
+        return self._empty[floor]
 
     # ---- When another curve is wanted -----------------------------------------------------------------------------
 
-    def _settle(self, choice: Choice, points: dict[int, Any], right: float) -> None:
-        """Add to the background what stays while only the number of workers changes."""
-        curve = self.model.curve(choice)
+    def _ground(self, choice: Choice) -> Ground:
+        """What stays while only the number of workers changes."""
+        key = choice.size, choice.job, self.model.scale(choice), tuple(self.model.points(choice).items())
+        if key not in self._settled:
+            with rc_context(LARGE):
+                self._settled[key] = self._settle(choice)
+        if len(self._settled) > GROUNDS:
+            del self._settled[next(iter(self._settled))]
+        return self._settled[key]
+
+    def _settle(self, choice: Choice) -> Ground:
+        curve, points, right = self.model.curve(choice), self.model.points(choice), self._right(choice)
         lowest = min([*curve.values(), *(low for _, low, _ in points.values())])
-        self._make_room(next((floor for floor in FLOORS if floor < lowest), FLOORS[-1]))
-        self.canvas.restore_region(self._background)
+        floor = next((floor for floor in FLOORS if floor < lowest), FLOORS[-1])
+        self.canvas.restore_region(self._make_room(floor))
         self.time.set_xlim(0, right)
         unit, factor = ("ms", 1000) if right < 0.5 else ("s", 1)
         self.time.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds * factor:g} {unit}"))
         self.time.draw_artist(self.time.xaxis)
         self._show(self.speed, self._curve(curve) + self._measured(choice, points))
         self._show(self.time, [self._word(self.model.serial(choice), "serial", EDGE)])
-        self._settled = self.canvas.copy_from_bbox(self.figure.bbox)
+        return Ground(self.canvas.copy_from_bbox(self.figure.bbox), floor, right)
 
     def _curve(self, curve: dict[int, float]) -> list[Artist]:
         some = [workers for workers in curve if workers & (workers - 1) == 0]  # a mark at 1, 2, 4, 8 …
@@ -149,7 +157,7 @@ class Board:
         value = points[choice.workers][0] if seen else self.model.speedup(choice)
         source = "measured" if seen else "simulated"
         ring = Line2D([choice.workers], [value], **RING)
-        drop = Line2D([choice.workers] * 2, [self._floor, value], color=NOW, linestyle=":", linewidth=2)
+        drop = Line2D([choice.workers] * 2, [self.speed.get_ylim()[0], value], color=NOW, linestyle=":", linewidth=2)
         story = f"{counted(choice.workers, 'worker')}: {value:.2f} times as fast, {source}"
         return [drop, ring, self._title(self.speed, story)]
 
@@ -201,6 +209,15 @@ class Board:
         file = io.BytesIO()
         picture.save(file, format="png", compress_level=1)
         return file.getvalue()
+
+
+def _doubling(tick: float, _: object) -> str:
+    """A number of an axis that doubles from tick to tick.
+
+    >>> _doubling(4.0, None), _doubling(0.25, None)
+    ('4', '1/4')
+    """
+    return f"{tick:g}" if tick >= 1 else f"1/{1 / tick:.0f}"
 
 
 def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -33,18 +33,20 @@ class Wish(NamedTuple):
 class Measuring:
     """Measures what was last wished for, once nothing has moved for `rest` seconds.
 
-    start(wish)   gives the measurement to follow (running, poll, cancel), or None if nothing is missing
-    tell(wish, measurement, over)   is called in the background: with measurement None when the controls
-                  have come to rest, then as samples come, and with over=True at the end
+    start(wish)                     gives the measurement to follow (running, poll, cancel), or None for nothing to do
+    tell(wish, measurement, over)   is called in the background: first with None, when the controls have come to
+                                    rest; then as samples come; with over=True at the end
+    fail(error)                     is called in the background where any of them raised
     """
 
     def __init__(
         self,
         start: Callable[[Wish], Any],
         tell: Callable[[Wish, Any, bool], None],
+        fail: Callable[[Exception], None],
         rest: float = REST,
     ) -> None:
-        self._start, self._tell, self._rest = start, tell, rest
+        self._start, self._tell, self._fail, self._rest = start, tell, fail, rest
         self._changed = threading.Condition()
         self._wish: Wish | None = None
         self._due = 0.0
@@ -74,15 +76,21 @@ class Measuring:
     def _live(self) -> None:
         while True:
             wish, moves = self._next()
-            self._tell(wish, None, False)
-            while not _turn.acquire(timeout=LOOK):
-                if self._disturbed(moves, 0.0):
-                    break
-            else:
-                try:
-                    self._follow(wish, moves)
-                finally:
-                    _turn.release()
+            try:
+                self._tell(wish, None, False)
+                self._in_turn(wish, moves)
+            except Exception as error:  # this thread must outlive it, or no later move would be measured
+                self._fail(error)
+
+    def _in_turn(self, wish: Wish, moves: int) -> None:
+        """Measure when no other panel does; a move ends the waiting too."""
+        while not _turn.acquire(timeout=LOOK):
+            if self._disturbed(moves, 0.0):
+                return
+        try:
+            self._follow(wish, moves)
+        finally:
+            _turn.release()
 
     def _next(self) -> tuple[Wish, int]:
         """Wait for a wish whose time has come."""

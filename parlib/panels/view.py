@@ -15,10 +15,10 @@ import base64
 import html
 import threading
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ..plan import check_count, counted, did_you_mean
+from ..plots.showing import small
 from ..timing import Measurement
 from ..timing.records import kept
 from .board import HEIGHT, WIDTH, Board
@@ -27,8 +27,8 @@ from .model import Choice, Model
 
 __all__ = ["Panel", "explore"]
 
-HERE = Path(__file__).parent
 BACKENDS = ("processes", "threads")
+MOST = 64  # workers: more lanes than this are thinner than a line
 BUDGET = 20.0  # seconds of measuring before the next move: what one waits for without a book
 CAPTION = "Hollow and dashed is simulated; solid is measured on this machine."
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -60,6 +60,8 @@ def explore(
     if size not in workload.sizes:
         raise ValueError(f"{workload.name} has no size {size!r}{did_you_mean(size, map(str, workload.sizes))}")
     most = max(check_count("most", most), check_count("workers", workers), 2)
+    if most > MOST:
+        raise ValueError(f"explore shows at most {MOST} workers, not {most}: draw more with scaling(…, simulated=…)")
     chunks = None if chunks is None else check_count("chunks", chunks)
     return Panel(Model(workload, most=most, known=kept), Choice(workers, size, chunks, backend))
 
@@ -69,7 +71,7 @@ class Panel:
 
     def __init__(self, model: Model, choice: Choice) -> None:
         self.model, self.choice = model, choice
-        self._measuring = Measuring(self._start, self._tell)
+        self._measuring = Measuring(self._start, self._tell, self._fail)
         self._drawing = threading.RLock()
         self._handle: Any = None
 
@@ -101,15 +103,9 @@ class Panel:
     @cached_property
     def status(self) -> Any:
         """The sentence and the progress bar."""
-        import anywidget
-        import traitlets
+        from .status import Status
 
-        class Status(anywidget.AnyWidget):
-            _esm, _css = HERE / "status.js", HERE / "panel.css"
-            text = traitlets.Unicode().tag(sync=True)
-            done = traitlets.Float(-1.0).tag(sync=True)  # share of the measurement, or -1 without one
-
-        return Status(text=self._resting)
+        return Status(text=f"{self.model.sentence(self.choice)} Move a control, or press Measure.")
 
     # ---- The learner's moves ----------------------------------------------------------------------------------------
 
@@ -131,6 +127,7 @@ class Panel:
         self.choice = Choice(**at | {"chunks": at["chunks"] or None})
         self._measuring.moved(self.choice)
         self._draw()
+        self._say(self.model.sentence(self.choice), -1.0)
 
     # ---- What the measurement tells, on its own thread --------------------------------------------------------------
 
@@ -145,43 +142,47 @@ class Panel:
         return Measurement(self.model.workload, counts, [choice.size], budget=BUDGET, **job)
 
     def _tell(self, wish: Wish, measurement: Any, over: bool) -> None:
-        """Show what has come in."""
-        if measurement is None:
-            return
+        """Show what has come in; the picture of controls at rest is the one that will be saved."""
         with self._drawing:
-            if measurement.sweep.raw:
-                self.model.learn(wish.choice, measurement.sweep)
-            problem = f"It could not be measured: {measurement.error}" if measurement.error else ""
-            self._say(problem, -1.0 if over else measurement.progress)
-            self._draw(problem)
+            if measurement is not None:
+                self._hear(wish.choice, measurement, over)
+            self._draw(lasting=over or measurement is None)
+
+    def _hear(self, choice: Choice, measurement: Any, over: bool) -> None:
+        if measurement.sweep.raw:
+            self.model.learn(choice, measurement.sweep)
+        if measurement.error:
+            self._fail(measurement.error)
+        elif over:
+            self._say(self.model.sentence(self.choice), -1.0)
+        else:
+            self.status.done = measurement.progress
+
+    def _fail(self, error: BaseException) -> None:
+        self._say(f"This could not be measured: {error}", -1.0)
 
     def _say(self, text: str, done: float) -> None:
-        self.status.done = done
+        self.status.done, self.status.text = done, text
         self.controls["measure"].description = "Measure" if done < 0 else "Stop"
-        if text:
-            self.status.text = text
 
     # ---- The page ---------------------------------------------------------------------------------------------------
 
-    @property
-    def _resting(self) -> str:
-        return f"{self.model.sentence(self.choice)} Move a control, or press Measure."
-
-    def _draw(self, problem: str = "") -> None:
+    def _draw(self, lasting: bool = False) -> None:
         with self._drawing:
             if self._handle:
-                self._handle.update(self._forms(self.model.alt(self.choice)), raw=True)
-            if self.status.done < 0:
-                self.status.text = problem or self.model.sentence(self.choice)
+                self._handle.update(self._forms(lasting), raw=True)
 
-    def _forms(self, alt: str) -> dict[str, str]:
-        """The picture in every form a notebook asks for."""
-        data = base64.b64encode(self.board.draw(self.choice)).decode()
+    def _forms(self, lasting: bool) -> dict[str, str]:
+        """The picture in every form a notebook asks for: made quickly, or, if it is `lasting`, made small."""
+        alt, picture = self.model.alt(self.choice), self.board.draw(self.choice)
+        kind, shown = small(picture) if lasting else ("png", picture)
         fits = "max-width: 100%; height: auto; max-height: 68vh; object-fit: contain"
         size = f'width="{WIDTH}" height="{HEIGHT}" style="{fits}"'
-        picture = f'<img alt="{html.escape(alt)}" decoding="sync" {size} src="data:image/png;base64,{data}">'
+        source = f"data:image/{kind};base64,{_text(shown)}"
+        image = f'<img alt="{html.escape(alt)}" decoding="sync" {size} src="{source}">'
         said = f'<p style="font-size: max(16px, 1em)">{CAPTION}</p>'
-        return {"text/plain": f"{alt}\n{CAPTION}", "text/html": picture + said, "image/png": data}
+        forms = {"text/plain": f"{alt}\n{CAPTION}", "text/html": image + said}
+        return forms | ({"image/png": _text(picture)} if lasting else {})
 
     def _layout(self) -> Any:
         import ipywidgets as widgets
@@ -205,10 +206,14 @@ class Panel:
         text = "Controls: workers, data size, chunks, backend, and a button that measures."
         view = {"version_major": 2, "version_minor": 0, "model_id": layout.model_id}
         display({"text/plain": text, WIDGET: view}, raw=True)
-        self._handle = display(self._forms(self.model.alt(self.choice)), raw=True, display_id=True)
+        self._handle = display(self._forms(lasting=True), raw=True, display_id=True)
 
     def __repr__(self) -> str:
         choice, points = self.choice, self.model.points(self.choice)
         told = f"measured on {', '.join(map(str, points))}" if points else "nothing measured yet"
         at = f"{counted(choice.workers, 'worker')}, size {choice.size}, on {choice.backend}"
         return f"<Panel: {self.model.workload.name}, {at}, {told}>"
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -173,12 +173,12 @@ def _name(sweep: Any, size: Any, sweeps: Sequence[Any]) -> str:
 
 
 def _signed(ax: Axes, sweeps: Sequence[Any], simulated: Any) -> Axes:
-    sources = list(dict.fromkeys(one.source for one in sweeps))
-    if simulated:
-        sources.append(getattr(simulated, "source", "simulated"))
+    thought = [getattr(simulated, "source", "simulated")] if simulated else []
+    words = dict.fromkeys([*(one.source for one in sweeps), *thought])
     story = " and ".join(dict.fromkeys(f"{one.workload} on {one.backend}" for one in sweeps))
-    sign(ax, " and ".join(sources) or "calculated", f": {story}" if story else "")
-    ax.source = sources  # type: ignore[attr-defined]  # one caption sentence for each
+    sign(ax, " and ".join(words) or "calculated", f": {story}" if story else "")
+    told = [one if one.source == "recorded" else one.source for one in sweeps]  # a record also tells its machine
+    ax.source = told + thought or "calculated"  # type: ignore[attr-defined]  # for `show`
     return ax
 
 

@@ -43,7 +43,7 @@ SOURCES = {
     "measured": "Measured on this machine.",
     "simulated": "Simulated: the seconds are virtual.",
     "simulated from a measured cost": "Simulated from a cost measured on this machine.",
-    "recorded": "Recorded earlier, on the machine it names.",
+    "recorded": "Recorded earlier, on another machine.",
     "planned": "A plan: nothing of it has been measured, simulated or recorded yet.",
     "calculated": "Calculated from a formula: neither measured nor simulated.",
 }
