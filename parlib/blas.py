@@ -32,28 +32,43 @@ class OneThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0  # runs that are in progress
-        self._limit: Any = None  # what restores the numbers found by the first of them
+        self._found: list[tuple[Any, int]] = []  # the libraries, and the numbers that the first run found
         self._controller: Any = None  # knows the libraries; takes milliseconds to make, so it is kept
         self._modules = 0  # how many modules were loaded when it was made
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                self._limit = self._libraries().limit(limits=1)
+                self._found = [(library, library.get_num_threads()) for library in self._libraries()]
+                for library, _ in self._found:
+                    allow(library, 1)
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._limit.restore_original_limits()
+                for library, number in self._found:
+                    allow(library, number)
 
-    def _libraries(self) -> Any:
+    def _libraries(self) -> list[Any]:
         from threadpoolctl import ThreadpoolController
 
         if self._controller is None or len(sys.modules) != self._modules:
             self._controller, self._modules = ThreadpoolController(), len(sys.modules)
-        return self._controller
+        return self._controller.lib_controllers
+
+
+def allow(library: Any, threads: int) -> None:
+    """Set how many threads a library may use, whichever thread asks.
+
+    From 3.8 on, threadpoolctl obeys only the first thread that asked. A run may be started
+    in any thread, and end as the last in another, so nobody stays the first.
+    """
+    give_way = getattr(library, "clear_controlling_thread", lambda force: None)
+    give_way(force=True)
+    library.set_num_threads(threads)
+    give_way(force=True)
 
 
 one_thread = OneThread()

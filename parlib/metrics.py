@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .plan import check_count
 from .trace import Run, Trace
 
 __all__ = ["efficiency", "imbalance", "overhead", "speedup"]
@@ -42,11 +43,11 @@ def efficiency(baseline: Seconds, run: Seconds, workers: int | None = None) -> f
     `workers` is needed only where `run` is given in seconds.
     """
     if workers is None:
-        first = run[0] if isinstance(run, Sequence) else run
+        first = next(iter(run), None) if isinstance(run, Sequence) else run
         if not isinstance(first, Run):
             raise TypeError("an efficiency needs the number of workers: pass a Run, or workers=")
         workers = first.workers
-    return speedup(baseline, run) / workers
+    return speedup(baseline, run) / check_count("workers", workers)
 
 
 def imbalance(run: Run | Trace) -> float:
@@ -69,6 +70,6 @@ def seconds_of(value: Any) -> float:
         return value.elapsed
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, Sequence | np.ndarray) and len(value):
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes) and len(value):
         return float(median(map(seconds_of, value)))
     raise TypeError(f"seconds are a Run, a number, or a sequence of them, not {value!r}")
