@@ -24,7 +24,8 @@ from .look import SOURCES
 
 __all__ = ["Picture", "png", "show"]
 
-COLORS = 64  # in a stored picture: all flat colors exactly, smoothed edges nearly, and a third of the bytes
+COLORS = 32  # in a stored picture: all flat colors exactly, smoothed edges nearly, and a quarter of the bytes
+SPARE = 80  # dots per inch of the copy for pages that show no HTML: fourteen pictures have to fit into a lesson
 
 
 def show(ax: Axes | Figure, alt: str, source: Any = None) -> None:
@@ -55,9 +56,8 @@ class Picture:
         self.caption = caption(ax if source is None else source)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        picture = png(self.figure)
-        data = base64.b64encode(picture).decode()
-        return {"text/plain": repr(self), "text/html": self._html(*small(picture)), "image/png": data}
+        spare = base64.b64encode(png(self.figure, SPARE)).decode()
+        return {"text/plain": repr(self), "text/html": self._html(*small(png(self.figure))), "image/png": spare}
 
     def _html(self, kind: str, picture: bytes) -> str:
         data = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
