@@ -30,7 +30,7 @@ __all__ = ["Panel", "explore"]
 BACKENDS = ("processes", "threads")
 MOST = 64  # workers: more lanes than this are thinner than a line
 BUDGET = 20.0  # seconds of measuring before the next move: what one waits for without a book
-CAPTION = "Hollow and dashed is simulated; solid is measured on this machine."
+CAPTION = "Simulated: hollow and dashed. Measured on this machine: solid."
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
