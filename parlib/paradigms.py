@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .backends import count_workers
-from .plan import Plan, PlanError, Stage, Task, check_count, did_you_mean, name_of
+from .plan import Plan, PlanError, Stage, Task, check_count, check_inputs, did_you_mean, name_of
 from .schedule import execute
 from .trace import Gaps, Run, Skipped
 
@@ -139,7 +139,7 @@ def task_plan(*functions: Callable[..., Any], inputs: Mapping[str, Any] | None =
     >>> task_plan(dough, inputs={"flour": "rye"}).tasks
     (<Task: dough(flour)>,)
     """
-    inputs = dict(inputs or {})
+    inputs = check_inputs(inputs)
     for fn in functions:
         if not callable(fn):
             raise TypeError(f"task_parallel needs functions, not {fn!r}: write the name without calling it")
@@ -171,6 +171,14 @@ def pipeline_plan(*stages: Callable[[Any], Any] | Stage, data: Iterable[Any], bu
     return Plan(tasks, inputs, keep=keep, finish=_in_order, workers=sum(stage.workers for stage in line))
 
 
+WAYS_OUT = (
+    (Mapping, "list(data.items())"),
+    ((set, frozenset), "sorted(data)"),
+    ((str, bytes, bytearray), "list(data)"),
+)
+"""Kinds of data whose items are not obvious, and what somebody may have meant."""
+
+
 def split(data: Iterable[Any], parts: int, *, how: str = "block") -> list[Any]:
     """`data` cut into exactly `parts` shards whose sizes differ by at most one.
 
@@ -200,28 +208,22 @@ def block_bounds(items: int, parts: int) -> list[tuple[int, int]]:
 
 
 def as_items(data: Any) -> Any:
-    """`data` as something with a length that can be cut; iterables without one are listed."""
-    if isinstance(data, str | bytes | Mapping | set | frozenset):
-        kind = type(data).__name__
-        way_out = (
-            "list(data.items())"
-            if isinstance(data, Mapping)
-            else "sorted(data)"
-            if isinstance(data, set | frozenset)
-            else "list(data)"
-        )
-        raise TypeError(
-            f"data must be a sequence of items, and a {kind} could mean several things: pass {way_out} if you mean that"
-        )
-    if isinstance(data, np.ndarray):
-        if not data.ndim:
-            raise TypeError("data must have items along axis 0, and an array without dimensions has none: pass [data]")
+    """`data` as something that can be cut into slices; what cannot is listed first."""
+    for ambiguous, way_out in WAYS_OUT:
+        if isinstance(data, ambiguous):
+            raise TypeError(
+                f"data must be a sequence of items, and a {type(data).__name__} could mean several things: "
+                f"pass {way_out} if you mean that"
+            )
+    if isinstance(data, np.ndarray) and not data.ndim:
+        raise TypeError("data must have items along axis 0, and an array without dimensions has none: pass [data]")
+    if isinstance(data, np.ndarray | list | tuple | range):
         return data
-    if isinstance(data, Sequence):
-        return data
-    if not isinstance(data, Iterable):
-        raise TypeError(f"data must be a sequence of items, not {data!r}")
-    return list(data)
+    try:
+        items = iter(data)
+    except TypeError:
+        raise TypeError(f"data must be a sequence of items, not {data!r}") from None
+    return list(items)
 
 
 @dataclass(frozen=True)
@@ -319,7 +321,10 @@ class ByName:
     names: tuple[str, ...]
 
     def __call__(self, *values: Any) -> Any:
-        return self.fn(**dict(zip(self.names, values, strict=True)))
+        call = inspect.signature(self.fn).bind_partial()
+        call.arguments.update(zip(self.names, values, strict=True))
+        call.apply_defaults()  # a parameter without a name for callers can be passed only behind those before it
+        return self.fn(*call.args, **call.kwargs)
 
 
 def unique(names: list[str]) -> list[str]:

@@ -114,7 +114,7 @@ class Plan:
         workers: int | None = None,
     ) -> None:
         self.tasks = tuple(tasks)
-        self.inputs = dict(inputs or {})
+        self.inputs = check_inputs(inputs)
         self._refuse_doubles()
         self.position = {task.name: number for number, task in enumerate(self.tasks)}
         self.graph = {task.name: self._waits_for(task) for task in self.tasks}
@@ -291,6 +291,15 @@ def check_count(what: str, number: object) -> int:
     if number < 1:
         raise ValueError(f"{what} must be at least 1, not {number}")
     return int(number)
+
+
+def check_inputs(inputs: object) -> dict[str, Any]:
+    """`inputs` as a dict of its own (None: empty); TypeError if it is no mapping of names to values."""
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, Mapping) or not all(isinstance(name, str) for name in inputs):
+        raise TypeError(f"inputs must map names to values, as in {{'flour': 2}}, not {inputs!r}")
+    return dict(inputs)
 
 
 def check_seconds(what: str, seconds: object) -> float:
