@@ -19,7 +19,7 @@ import math
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from .worker import Report, perform
 __all__ = ["Simulated"]
 
 Cost = float | Sequence[float] | Mapping[str, float] | Callable[[Task], float] | None
-Noise = float | tuple[float, float] | Callable[[np.random.Generator], float] | None
+Noise: TypeAlias = "float | tuple[float, float] | Callable[[np.random.Generator], float] | None"  # not loaded yet
 
 
 NOTHING = Report(None, None, 0.0, 0.0, 0.0, False)  # of a task that is only waited for
