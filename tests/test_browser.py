@@ -1,0 +1,209 @@
+"""In a real JupyterLab: a learner moves a slider by keyboard, and the curve that appears was measured on this machine.
+
+The one place where real seconds are judged: a workload of known ratio must be measured as what it is, within 25 %.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytest.importorskip("playwright", reason="pip install playwright")
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+MEASURED = re.compile("^Measured on this machine: ")
+SIMULATED = re.compile("^Simulated")
+PATIENCE = 120_000  # milliseconds: a sweep takes seconds, but not on a machine that runs six other things
+
+SLEEPER = """
+import time
+from parlib import Plan, Task, Workload, explore
+
+SECONDS = {seconds}
+
+def nap(seconds):
+    time.sleep(seconds)
+
+def plan(size, chunks):
+    share = SECONDS * size / chunks if {divides} else SECONDS * size
+    naps = [Task(f"nap {{n}}", nap, ["share"]) for n in range(chunks)]
+    return Plan(naps, {{"share": share}}, finish=lambda naps: None)
+
+def serial(size):
+    nap(SECONDS * size)
+
+naps = Workload("nap", plan, serial, (1, 2), "waiting", lambda size: SECONDS * size / 4, default=1)
+explore(naps, workers=1, most=4, backend="threads")
+"""
+
+
+@pytest.fixture
+def notebook(lab, page, request):
+    """A notebook made of some cells in a folder of its own, opened and run."""
+    folder = Path(lab.root) / re.sub(r"\W", "-", request.node.name)
+
+    def opened(*sources):
+        folder.mkdir()
+        cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+        kernel = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "try.ipynb")
+        page.open(f"{folder.name}/try.ipynb")
+        page.run_all()
+        assert page.errors() == []
+        return page
+
+    return opened
+
+
+def status(page):
+    return page.page.locator(".parlib-status")
+
+
+def picture(page):
+    return page.page.locator("img[alt*='a simulated timeline of']")
+
+
+def slider(page, name):
+    return page.page.get_by_role("slider", name=name, exact=True)
+
+
+def press(page, handle, *keys):
+    """Press keys on a control, and wait for the new picture that the last of them must bring."""
+    handle.focus()
+    for key in keys:
+        before = picture(page).get_attribute("src")
+        page.page.keyboard.press(key)
+        expect(picture(page)).not_to_have_attribute("src", before)
+
+
+def measured(page):
+    """The speedup that the page says it measured, once it does."""
+    expect(status(page)).to_have_text(MEASURED, timeout=PATIENCE)
+    return float(re.search(r"([\d.]+) times as fast", status(page).inner_text())[1])
+
+
+# ---- Lesson 01 ------------------------------------------------------------------------------------------------------
+
+
+def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_curve_appears(lab, page):
+    (lesson,) = NOTEBOOKS.glob("01_*.ipynb")
+    folder = Path(lab.root) / "lesson-01"
+    shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".parlib", ".ipynb_checkpoints"))
+    page.open(f"{folder.name}/{lesson.name}")
+    for source in cells_needed(lesson):
+        run_cell(page, source)
+    expect(status(page)).to_have_text(SIMULATED)
+    press(page, slider(page, "workers"), "ArrowLeft", "ArrowLeft")
+    expect(picture(page)).to_have_attribute("alt", re.compile("timeline of 2 workers"))
+    assert measured(page) > 0
+    press(page, slider(page, "data size"), "ArrowLeft")
+    expect(status(page)).not_to_have_text(re.compile("size 100 "))
+    assert measured(page) > 0
+    expect(picture(page)).to_have_attribute("alt", re.compile("solid is measured on this machine"))
+    assert page.page.page_errors == page.page.offsite == []
+
+
+def cells_needed(lesson):
+    """The imports of a lesson, and the cell with the panel."""
+    code = [cell.source for cell in nbformat.read(lesson, 4).cells if cell.cell_type == "code"]
+    (panel,) = (source for source in code if re.search(r"\bexplore\(", source))
+    imports = [source for source in code[: code.index(panel)] if "from parlib.workloads import" in source]
+    return [*imports, panel]
+
+
+def run_cell(page, source):
+    script = """source => { const notebook = window.jupyterapp.shell.currentWidget.content;
+        notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.model.sharedModel.source === source); }"""
+    page.page.evaluate(script, source)
+    page.command("notebook:run-cell")
+    page.wait_idle()
+
+
+# ---- Work of known ratio --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("divides", "ratio"), [(True, 4.0), (False, 1.0)], ids=["divided by n", "the same however many"]
+)
+def test_the_measured_points_follow_a_workload_of_known_ratio_within_a_quarter(notebook, divides, ratio):
+    page = notebook(SLEEPER.format(seconds=1.0, divides=divides))
+    press(page, slider(page, "workers"), "ArrowRight", "ArrowRight", "ArrowRight")
+    assert measured(page) == pytest.approx(ratio, rel=0.25)
+    press(page, slider(page, "workers"), "ArrowLeft", "ArrowLeft")
+    assert measured(page) == pytest.approx(2.0 if divides else 1.0, rel=0.25)
+
+
+# ---- While it measures ----------------------------------------------------------------------------------------------
+
+
+def test_opening_measures_nothing_and_a_move_ends_a_measurement_with_its_processes(notebook):
+    family = "[child.pid for child in psutil.Process().children() if 'serve' in str(child.cmdline())]"
+    count = f"import psutil\nprint('children', {family})"
+    page = notebook(SLEEPER.format(seconds=30.0, divides=True), count)
+    children = page.cell(1).locator(".jp-OutputArea-output")
+    expect(children).to_have_text("children []")
+    page.page.get_by_role("button", name="Measure").press("Enter")
+    expect(page.page.get_by_role("progressbar", name="measuring")).to_be_visible()
+    run_cell(page, count)
+    expect(children).to_have_text(re.compile(r"children \[\d+\]"))
+    slider(page, "workers").press("ArrowRight")
+    expect(page.page.get_by_role("progressbar", name="measuring")).to_be_hidden()
+    expect(status(page)).to_have_text(re.compile("^Simulated: 2 workers"))
+
+
+def test_the_kernel_stays_free_while_the_panel_measures(notebook):
+    page = notebook(SLEEPER.format(seconds=30.0, divides=True), "print(6 * 7)")
+    page.page.get_by_role("button", name="Measure").press("Enter")
+    expect(page.page.get_by_role("button", name="Stop")).to_be_visible()
+    run_cell(page, "print(6 * 7)")
+    expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("42")
+    page.page.get_by_role("button", name="Stop").press("Enter")
+    expect(page.page.get_by_role("button", name="Measure")).to_be_visible()
+    expect(status(page)).to_have_text(SIMULATED)
+
+
+# ---- For everybody, and for later -----------------------------------------------------------------------------------
+
+NOW = "document.activeElement"
+PANEL = "from parlib import explore\nfrom parlib.workloads import bakery\nexplore(bakery.busy)"
+
+
+def test_every_control_has_a_name_can_be_reached_by_keyboard_and_is_large_enough_to_read(notebook):
+    page = notebook(PANEL)
+    slider(page, "workers").focus()
+    seen = []
+    for _ in range(12):
+        seen.append(page.page.evaluate(f"() => {NOW}.getAttribute('aria-label') || {NOW}.textContent"))
+        page.page.keyboard.press("Tab")
+    for name in ("workers", "data size", "chunks", "backend", "Measure"):
+        assert any(name in words for words in seen), f"{name} is not among {seen}"
+    for control in page.page.locator(".parlib-control, .parlib-status").all():
+        assert float(control.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 16
+
+
+def test_the_sentence_is_a_live_region_and_the_picture_has_words(notebook):
+    page = notebook(PANEL)
+    sentence = page.page.get_by_role("status").filter(has_text="Simulated: 4 workers")
+    expect(sentence).to_have_attribute("aria-live", "polite")
+    expect(page.page.get_by_role("img", name="bakery.busy of size 100 on processes.")).to_be_visible()
+
+
+def test_the_last_picture_survives_in_the_saved_notebook_and_is_there_without_a_kernel(notebook):
+    page = notebook(PANEL)
+    press(page, slider(page, "workers"), "ArrowRight")
+    expect(picture(page)).to_have_attribute("src", re.compile("^data:image/webp"))  # at rest: the one that is kept
+    page.save()
+    path = page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    (cell,) = json.loads((Path(page.lab.root) / path).read_text("utf-8"))["cells"]
+    kept = [output["data"] for output in cell["outputs"] if "image/png" in output["data"]]
+    assert ["timeline of 5 workers" in "".join(data["text/html"]) for data in kept] == [True]
+    page.shut_down()
+    page.open(path)
+    expect(picture(page)).to_have_attribute("alt", re.compile("timeline of 5 workers"))
+    assert picture(page).evaluate("image => image.naturalWidth") == 1100
