@@ -12,7 +12,7 @@ function write(node, attribute, text) {
 function named(control) {
   const label = control.querySelector(".widget-label");
   const readout = control.querySelector(".widget-readout");
-  const name = label?.title || control.title || label?.textContent.trim();
+  const name = [label?.title, control.title, label?.textContent.trim()].find((text) => text && text !== "null"); // no tooltip
   for (const handle of control.querySelectorAll(".noUi-handle")) {
     write(handle, "aria-label", name);
     write(handle, "aria-valuetext", readout?.textContent.trim()); // what is shown is what is spoken
