@@ -225,11 +225,25 @@ def unpack(packed: bytes) -> Any:
         _borrowed.clear()
 
 
+class ResultPacker(cloudpickle.Pickler):
+    """Turns an answer into bytes; of its arrays, whatever their strides, it hands out the buffers."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray) and travels(value):
+            whole = value if value.flags.forc else value.copy()
+            return _array, (pickle.PickleBuffer(_bytes_of(whole)), whole.shape, whole.dtype, whole.strides)
+        return super().reducer_override(value)
+
+
+def _array(buffer: Any, shape: tuple[int, ...], dtype: np.dtype, strides: tuple[int, ...]) -> np.ndarray:
+    return np.ndarray(shape, dtype, buffer, 0, strides)
+
+
 def pack_result(value: Any, outbox: Handle) -> tuple[bytes, list[Any], bool]:
     """In a worker: an answer as bytes and buffers; large buffers go into the parent's `outbox`."""
     buffers: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
-    cloudpickle.Pickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
+    ResultPacker(file, protocol=5, buffer_callback=buffers.append).dump(value)
     raws = [buffer.raw() for buffer in buffers]
     if sum(raw.nbytes for raw in raws) < LARGE:
         return file.getvalue(), [bytearray(raw) for raw in raws], False
