@@ -118,8 +118,8 @@ def _cell(cell: Any, count: int) -> dict[str, Any]:
     clean = {"cell_type": cell.cell_type, "id": cell.id, "metadata": _metadata(cell.metadata)}
     clean["source"] = cell.source.strip("\n")
     if cell.cell_type == "code":
-        outputs = [output for output in _outputs(cell.outputs, count) if output.get("text") != ""]
-        clean |= {"execution_count": count, "outputs": outputs}
+        outputs = list(_outputs(cell.outputs, count))  # all of them first: a later piece may empty an earlier one
+        clean |= {"execution_count": count, "outputs": [output for output in outputs if output.get("text") != ""]}
     return clean
 
 

@@ -67,6 +67,45 @@ def test_the_committed_file_is_what_cleaning_makes_of_it(path):
     assert path.read_text(encoding="utf-8") == make.written(make.cleaned(nbformat.read(path, as_version=4)))
 
 
+def dirty():
+    """A notebook as an editor leaves it behind: times, states, widgets, a progress bar, the frames of a library."""
+    view = {"text/plain": "A slider.", "application/vnd.jupyter.widget-view+json": {"model_id": "f00"}}
+    frames = ["\x1b[31mCell In[3], line 1\x1b[39m", "\x1b[32mFile /home/someone/library.py:7\x1b[39m", "KeyError: 1"]
+    cell = nbformat.v4.new_code_cell("explore()\n\n", execution_count=41)
+    cell.metadata = {"tags": ["run"], "execution": {"iopub.execute_input": "now"}, "slideshow": {"slide_type": "-"}}
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text="\r 10%|█"),
+        nbformat.v4.new_output("stream", name="stderr", text="\r100%|██\r"),
+        nbformat.v4.new_output("stream", name="stdout", text="one\n"),
+        nbformat.v4.new_output("stream", name="stdout", text="two\n"),
+        nbformat.v4.new_output("execute_result", view, metadata={"isolated": True}, execution_count=41),
+        nbformat.v4.new_output("error", ename="KeyError", evalue="1", traceback=frames),
+    ]
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}, "toc": 1})
+
+
+def test_cleaning_keeps_what_a_reader_needs_and_nothing_else():
+    clean = make.cleaned(dirty())
+    cell = clean.cells[0]
+    assert set(clean.metadata) == {"kernelspec", "language_info"}
+    assert (cell.source, cell.metadata, cell.execution_count) == ("explore()", {"tags": ["run"]}, 1)
+    printed, widget, error = cell.outputs
+    assert (printed.name, printed.text) == ("stdout", "one\ntwo\n")
+    assert (widget.data, widget.metadata) == ({"text/plain": "A slider."}, {})
+    assert error.traceback == ["Cell In[3], line 1", "KeyError: 1"]
+
+
+def test_cleaning_twice_is_cleaning_once():
+    once = make.cleaned(dirty())
+    assert make.written(make.cleaned(nbformat.reads(make.written(once), as_version=4))) == make.written(once)
+
+
+def test_an_example_learner_has_predicted_before_the_lesson_begins(tmp_path):
+    make.commit_examples("00", tmp_path)
+    kept = json.loads((tmp_path / ".parlib" / "state.json").read_text(encoding="utf-8"))["predictions"]
+    assert {label: entry["value"] for label, entry in kept.items()} == make.example("00")
+
+
 # ---- The kernel -----------------------------------------------------------------------------------------------------
 
 
