@@ -102,7 +102,8 @@ def report(kept: dict[str, dict[str, Any]]) -> str:
         times = np.array(record["delays"])
         middle, most, last = np.quantile(times, 0.5), np.quantile(times, 0.95), times.max()
         numbers = f"{middle:.0f}", str(Target("", float(most), at_most=100)), f"{last:.0f}"
-        lines.append(row(title, str(len(times)), *numbers, str(record["unanswered"]), str(record["blank"]), f"{record['busy']:.0%}"))
+        faults = str(record["unanswered"]), str(record["blank"])
+        lines.append(row(title, str(len(times)), *numbers, *faults, f"{record['busy']:.0%}"))
     return "\n".join(lines)
 
 
