@@ -231,7 +231,7 @@ class ResultPacker(cloudpickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, np.ndarray) and travels(value):
             whole = value if value.flags.forc else value.copy()
-            return _array, (pickle.PickleBuffer(_bytes_of(whole)), whole.shape, whole.dtype, whole.strides)
+            return _array, (pickle.PickleBuffer(_bytes_of(whole).data), whole.shape, whole.dtype, whole.strides)
         return super().reducer_override(value)
 
 
