@@ -430,7 +430,7 @@ def test_a_picture_that_lasts_comes_in_every_form_with_the_same_words(panel):
     assert f'alt="{alt}"' in forms["text/html"]
     assert caption in forms["text/html"]
     assert base64.b64decode(forms["image/png"])[:4] == b"\x89PNG"
-    assert sum(map(len, forms.values())) < 70_000, "it stays in the notebook"
+    assert sum(map(len, forms.values())) < 55_000, "it stays in the notebook"
 
 
 def test_a_picture_in_motion_is_sent_once(panel):

@@ -64,15 +64,15 @@ class Board:
             self.time = self.figure.add_axes((0.54, 0.14, 0.43, 0.72))
             self._furnish()
 
-    def draw(self, choice: Choice) -> bytes:
-        """The picture for this choice, as a PNG of WIDTH by HEIGHT pixels."""
+    def draw(self, choice: Choice, lasting: bool = False) -> bytes:
+        """The picture for this choice, as a PNG of WIDTH by HEIGHT pixels; a `lasting` one is packed with patience."""
         ground, points = self._ground(choice), self.model.points(choice)
         self.speed.set_ylim(ground.floor, 2.2 * self.model.most)
         self.time.set_xlim(0, ground.right)
         self.canvas.restore_region(ground.pixels)
         self._show(self.speed, self._here(choice, points))
         self._show(self.time, self._timeline(choice))
-        return self._pack(np.asarray(self.canvas.buffer_rgba()))
+        return self._pack(np.asarray(self.canvas.buffer_rgba()), lasting)
 
     # ---- Once -----------------------------------------------------------------------------------------------------
 
@@ -201,14 +201,14 @@ class Board:
             ax.draw_artist(artist)
             artist.remove()
 
-    def _pack(self, pixels: np.ndarray) -> bytes:
+    def _pack(self, pixels: np.ndarray, lasting: bool) -> bytes:
         from PIL import Image
 
         mixed = pixels.view("<u4")[..., 0]  # alpha, blue, green, red: eight bits each, of which the first five count
         picture = Image.fromarray(self._nearest[(mixed & 0xF8) << 7 | mixed >> 6 & 0x3E0 | mixed >> 19 & 0x1F], "P")
         picture.putpalette(self._palette.tobytes())
         file = io.BytesIO()
-        picture.save(file, format="png", compress_level=1)
+        picture.save(file, format="png", **({"optimize": True} if lasting else {"compress_level": 1}))
         return file.getvalue()
 
 

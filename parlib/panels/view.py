@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any
 
 from ..plan import check_count, counted, did_you_mean
-from ..plots.showing import small
+from ..plots.showing import small, tight
 from ..timing import Measurement
 from ..timing.records import kept
 from .board import HEIGHT, WIDTH, Board
@@ -174,7 +174,7 @@ class Panel:
 
     def _forms(self, lasting: bool) -> dict[str, str]:
         """The picture in every form a notebook asks for: made quickly, or, if it is `lasting`, made small."""
-        alt, picture = self.model.alt(self.choice), self.board.draw(self.choice)
+        alt, picture = self.model.alt(self.choice), self.board.draw(self.choice, lasting)
         kind, shown = small(picture) if lasting else ("png", picture)
         fits = "max-width: 100%; height: auto; max-height: 68vh; object-fit: contain"
         size = f'width="{WIDTH}" height="{HEIGHT}" style="{fits}"'
@@ -182,7 +182,7 @@ class Panel:
         image = f'<img alt="{html.escape(alt)}" decoding="sync" {size} src="{source}">'
         said = f'<p style="font-size: max(16px, 1em)">{CAPTION}</p>'
         forms = {"text/plain": f"{alt}\n{CAPTION}", "text/html": image + said}
-        return forms | ({"image/png": _text(picture)} if lasting else {})
+        return forms | ({"image/png": _text(tight(picture))} if lasting else {})
 
     def _layout(self) -> Any:
         import ipywidgets as widgets
