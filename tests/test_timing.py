@@ -304,7 +304,7 @@ def test_an_unknown_record_is_refused_with_the_known_ones():
 def test_a_workload_recorded_twice_needs_its_backend():
     with pytest.raises(ValueError, match=r"'text\.words\.processes' or 'text\.words\.threads'"):
         recorded("text.words")
-    assert recorded("bakery.busy").backend == "processes"
+    assert recorded("bakery.busy").backend == recorded("bakery_busy").backend == "processes"
 
 
 @pytest.mark.parametrize("file", sorted(records.SHIPPED.glob("*.json")), ids=lambda file: file.stem)

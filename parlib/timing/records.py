@@ -58,12 +58,17 @@ def recorded(name: str | PathLike[str]) -> Sweep:
 def _shipped(name: str) -> Path:
     """The file that a name means."""
     files = {file.stem: file for file in sorted(SHIPPED.glob("*.json"))}
-    meant = [known for known in files if name in (known, known.rpartition(".")[0])]
+    meant = [known for known in files if _letters(name) in (_letters(known), _letters(known.rpartition(".")[0]))]
     if not meant:
         raise ValueError(f"nothing was recorded under {name!r}{did_you_mean(name, files)}")
     if len(meant) > 1:
         raise ValueError(f"{name!r} was recorded more than once: say which, {' or '.join(map(repr, meant))}")
     return files[meant[0]]
+
+
+def _letters(name: str) -> str:
+    """A name without its marks: nobody remembers whether it was a dot or a line."""
+    return "".join(filter(str.isalnum, name))
 
 
 def as_data(sweep: Sweep) -> dict[str, Any]:
