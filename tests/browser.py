@@ -108,7 +108,7 @@ class Lab:
         own = {f"JUPYTER_{name}": str(self.state / name.lower()) for name in names}
         own |= {f"JUPYTERLAB_{name}_DIR": str(self.state / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
         own |= {"IPYTHONDIR": str(self.state / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-        leave = {"MPLBACKEND", "COVERAGE_PROCESS_START", "PYTHONWARNINGS"}  # of the tests, not of a learner
+        leave = {"MPLBACKEND", "PYTHONWARNINGS"}  # of whoever runs the tests, not of a learner
         return {name: value for name, value in os.environ.items() if name not in leave} | own
 
     def _wait(self, patience=60):

@@ -8,9 +8,10 @@ Both are for tests marked `browser`. Without a browser these are skipped, and fa
 
 import os
 
+import matplotlib
 import pytest
 
-os.environ["MPLBACKEND"] = "agg"  # before anybody imports matplotlib
+matplotlib.use("agg")  # of this process only: the kernels of the notebooks have their own way to show pictures
 
 
 @pytest.fixture(scope="session")
