@@ -197,13 +197,14 @@ class Job:
         if isinstance(value, Gaps):
             error = _name_gaps(task, value)
         elif error is not None:
-            add_note(error, f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
+            if not isinstance(error, WorkerLost):  # which says itself whom it means
+                add_note(error, f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
             value = _gap(task, error)
         self.rows.append((task.name, task.kind, *done[1:2], *done[4:9], error and describe(error)))
         self._keep(task.name, value)
         self.nested = self.nested or done.nested
         if error is not None and self.error is None and (not self.skipping or isinstance(error, FATAL)):
-            self.error, self.failed = error, task.name
+            self.error, self.failed = error, error.tasks[0] if isinstance(error, WorkerLost) else task.name
 
     def run_so_far(self) -> Run:
         """The run as it stands: its result is made of what has finished."""
