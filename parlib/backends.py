@@ -13,17 +13,16 @@ methods, whose clock jumps. A crew does not know why it is given a task now: tha
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from .blas import one_thread
 from .couriers import Courier, InPlace, Pickled, SharedMemory
-from .executors import InCaller, WarmThreads, dead_processes, new_pool
+from .executors import InCaller, WarmProcesses, WarmThreads, dead_processes
 from .host import usable_cores
 from .plan import Plan, PlanError, Task, check_count, did_you_mean
 from .simulation import Simulated
@@ -31,6 +30,9 @@ from .trace import Done, WorkerLost
 from .worker import Report
 
 __all__ = ["close"]
+
+KEPT = 8
+"""Processes kept for the next run at most, unless a run asks for more: each takes some tens of megabytes."""
 
 
 class Crew:
@@ -201,39 +203,17 @@ class Processes(_Local):
     """Processes of this machine, kept warm. They share no memory but what is put there for them."""
 
     name, noun = "processes", "process"
-    _idle: ClassVar[list[Any]] = []  # at most one pool waits for the next run
-    _lock = threading.Lock()
+    _executor = WarmProcesses()
 
     def hire(self, plan: Plan, workers: int, began: float) -> Crew:
-        courier = SharedMemory(workers)
-        crew = Crew(self, None, courier, plan, began)  # type: ignore[arg-type]  # what cannot travel is refused first
-        crew.executor = self._pool(workers)
+        crew = Crew(self, self._executor, SharedMemory(workers), plan, began)
+        usual = max(workers, min(usable_cores(), 8))  # a few more than asked for: sliders move
+        self._executor.stand_by(usual, most=max(usual, KEPT))
         return crew
 
-    def _pool(self, workers: int) -> Any:
-        with self._lock:
-            while self._idle:
-                pool = self._idle.pop()
-                if pool.size >= workers and not dead_processes(pool):
-                    return pool
-                pool.shutdown(wait=False, kill_workers=True)
-        return new_pool(max(workers, min(usable_cores(), 8)))  # a few more than asked for: sliders move
-
-    def release(self, crew: Crew) -> None:
-        with self._lock:
-            if crew.dead is None and not self._idle:
-                self._idle.append(crew.executor)
-                return
-        crew.executor.shutdown(wait=crew.dead is not None, kill_workers=True)  # type: ignore[call-arg]
-
     def abandon(self, crew: Crew) -> None:
-        crew.dead = set()  # not to be used again
-
-    @classmethod
-    def close(cls) -> None:
-        with cls._lock:
-            while cls._idle:
-                cls._idle.pop().shutdown(wait=True, kill_workers=True)
+        for future in crew.running:
+            self._executor.give_up(future)
 
 
 class Borrowed:
@@ -342,7 +322,7 @@ def count_workers(workers: object, backend: Any, plan: Plan | None = None) -> in
 
 def close() -> None:
     """End the worker processes that are being kept warm. The next run starts new ones."""
-    Processes.close()
+    Processes._executor.close()
     Dask.close()
 
 

@@ -1,19 +1,22 @@
 """Who stands behind `submit`? Executors, as the standard library understands them.
 
-    InCaller      nobody: the call is made at once, in the thread that submits
-    WarmThreads   threads that stay for the next run
-    new_pool      processes that stay for the next run
+    InCaller        nobody: the call is made at once, in the thread that submits
+    WarmThreads     threads that stay for the next run
+    WarmProcesses   processes that stay for the next run
 
 An executor knows calls and futures; it has never heard of a plan.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
+import pickle
 import threading
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
 from queue import SimpleQueue
 from typing import Any
 
@@ -74,13 +77,148 @@ def _outcome(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Ba
         return None, problem
 
 
-def new_pool(size: int) -> Any:
-    from loky import ProcessPoolExecutor as Loky  # not the standard pool: it cannot send functions of a notebook
+class WarmProcesses(Executor):
+    """Processes that stay for the next run. Each has a line of its own, which takes a call straight to it.
 
-    env = dict.fromkeys(THREAD_VARIABLES, "1")
-    pool = Loky(size, initializer=prepare, initargs=(os.getpid(),), env=env)
-    pool.size = size
-    return pool
+    In a pool, a queue and two threads stand between `submit` and a process; for a tiny call
+    they take most of the time. The functions must be importable in any process.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[_Line] = []
+        self.lock = threading.Lock()  # two runs may choose a line at the same time
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)  # a fork of this process has workers of its own
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        call = pickle.dumps((fn, args, kwargs))
+        future: Future = Future()
+        future.set_running_or_notify_cancel()  # it starts at once: too late to cancel
+        with self.lock:
+            line = next(self._free(), None) or self._new_line()
+            line.futures.append(future)
+        future.line = line  # type: ignore[attr-defined]  # so that it can be given up
+        line.send(call)
+        return future
+
+    def stand_by(self, number: int, most: int) -> None:
+        """See that at least `number` processes have nothing to do, and that no more than `most` do."""
+        with self.lock:
+            free = list(self._free())
+            for _ in range(number - len(free)):
+                self._new_line()
+        for line in free[most:]:
+            line.end()
+
+    def give_up(self, future: Future) -> None:
+        """End the process of this call, and whatever it has started."""
+        future.line.end()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End all processes."""
+        for line in list(self.lines):
+            line.end()
+
+    @property
+    def _processes(self) -> dict[int, Any]:
+        return {line.process.pid: line.process for line in list(self.lines)}
+
+    def _free(self) -> Iterator[_Line]:
+        return (line for line in list(self.lines) if line.free)
+
+    def _new_line(self) -> _Line:
+        line = _Line(self.lines)
+        atexit.unregister(self.close)
+        atexit.register(self.close)  # what is registered last runs first: before Python waits for the processes
+        return line
+
+    def _forget(self) -> None:
+        self.lines, self.lock = [], threading.Lock()
+
+
+class _Line:
+    """A process, the way to it, and the future that waits for its answer."""
+
+    def __init__(self, lines: list[_Line]) -> None:
+        from multiprocessing import Pipe
+
+        from loky.backend.context import LokyProcess  # not the standard one, which would run the main program again
+
+        self.lines, self.cut = lines, False
+        self.futures: deque[Future] = deque()  # one at most
+        self.connection, far_end = Pipe()
+        env = dict.fromkeys(THREAD_VARIABLES, "1")
+        self.process = LokyProcess(target=_serve, args=(far_end, os.getpid()), env=env)
+        self.started = threading.Event()
+        self.listener = threading.Thread(target=self._listen, args=(far_end,), name="parlib listener", daemon=True)
+        lines.append(self)  # first, so that an interrupt leaves no process behind that nobody knows
+        self.listener.start()
+
+    @property
+    def free(self) -> bool:
+        """Whether its process has nothing to do, and lives or is about to."""
+        listening = self.listener.is_alive() and not self.cut
+        return listening and not self.futures and self.process.exitcode is None
+
+    def send(self, call: bytes) -> None:
+        """Send a call. Its future hears of it in any case, even if the process is dead."""
+        try:
+            self.connection.send_bytes(call)
+        except OSError:
+            pass  # it is dead, as the listener finds out
+        except BaseException:
+            self.end()  # interrupted: with half a call on the line, nobody could understand the next
+            raise
+        if self.cut:
+            self._fail()
+
+    def end(self) -> None:
+        """Kill the process and all that it has started, and wait until they are dead."""
+        from loky.backend.utils import kill_process_tree
+
+        if self.listener.is_alive():
+            self.started.wait()
+            if self.process.pid is not None:
+                kill_process_tree(self.process)
+            self.listener.join()
+
+    def _listen(self, far_end: Any) -> None:
+        """Start the process and take its answers (in a thread: an interrupt cannot leave half a process behind)."""
+        with contextlib.suppress(EOFError, OSError):
+            self._start(far_end)
+            while True:
+                self._deliver(*pickle.loads(self.connection.recv_bytes()))
+        self.cut = True  # before anything else: whoever sends from here on fails the future himself
+        self._fail()
+        self.lines.remove(self)
+        self.connection.close()
+
+    def _start(self, far_end: Any) -> None:
+        try:
+            with far_end:
+                self.process.start()
+        finally:
+            self.started.set()
+
+    def _deliver(self, answer: Any, problem: BaseException | None) -> None:
+        future = self.futures.pop()  # first, so that the next submission finds the line free
+        future.set_exception(problem) if problem else future.set_result(answer)
+
+    def _fail(self) -> None:
+        if self.process.pid is not None:
+            self.process.join()
+        with contextlib.suppress(IndexError):
+            self.futures.pop().set_exception(BrokenExecutor("the process ended before its call did"))
+
+
+def _serve(line: Any, parent: int) -> None:
+    """In a worker process: take calls until the line is cut."""
+    prepare(parent)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            fn, args, kwargs = pickle.loads(line.recv_bytes())
+            line.send_bytes(pickle.dumps(_outcome(fn, *args, **kwargs)))
+            del fn, args, kwargs
 
 
 def dead_processes(pool: Any) -> set[int]:
