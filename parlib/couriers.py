@@ -224,13 +224,14 @@ def portable(error: BaseException) -> Any:
     bare, rough = Parcel(type(error), error.args, vars(error)), Parcel(type(error), (words_of(error),), said)
     for parcel in error, bare, rough:
         with contextlib.suppress(Exception):
-            if type(pickle.loads(cloudpickle.dumps(parcel))) is type(error):
+            arrived = pickle.loads(cloudpickle.dumps(parcel))
+            if type(arrived) is type(error) and (parcel is rough or describe(arrived) == describe(error)):
                 return parcel
     return Parcel(RuntimeError, (describe(error),), said)
 
 
 class Parcel(NamedTuple):
-    """Arrives as an exception, made without its constructor, which may want other arguments than it kept."""
+    """Arrives as an exception, if need be without its constructor, which may want other arguments than it kept."""
 
     kind: type[BaseException]
     args: tuple[Any, ...]
@@ -242,7 +243,10 @@ class Parcel(NamedTuple):
 
 def restored(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
     """The exception in a parcel."""
-    error = kind.__new__(kind, *args)
+    try:
+        error = kind(*args)
+    except Exception:
+        error = kind.__new__(kind, *args)
     vars(error).update(state)
     return error
 
