@@ -14,6 +14,7 @@ import contextlib
 import os
 import pickle
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -221,7 +222,15 @@ def _serve(line: Any, parent: int) -> None:
             del fn, args, kwargs
 
 
-def dead_processes(pool: Any) -> set[int]:
-    """The process numbers of a pool's workers that are no longer alive."""
-    processes = dict(getattr(pool, "_processes", None) or {})
-    return {number for number, process in processes.items() if not process.is_alive()}
+def dead_processes(pool: Any, patience: float = 0.5) -> set[int]:
+    """The process numbers of a pool's workers that are no longer alive.
+
+    A process closes its files before the system calls it dead, so a pool may hear of it too
+    early: wait for up to `patience` seconds until there is one.
+    """
+    processes, end = dict(getattr(pool, "_processes", None) or {}), time.monotonic() + patience
+    while True:
+        dead = {number for number, process in processes.items() if not process.is_alive()}
+        if dead or not processes or time.monotonic() > end:
+            return dead
+        time.sleep(0.001)

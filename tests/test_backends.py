@@ -100,7 +100,7 @@ def test_all_backends_agree_on_pipelines(data, hands, buffer, executors):
         assert pipeline_parallel(*stages, data=data, buffer=buffer, backend=backend).result == wanted
 
 
-def test_functions_that_no_module_knows_run_everywhere_but_in_the_standard_process_pool(executors):
+def test_functions_that_no_module_knows_run_everywhere_too(executors):
     here = 7
     backends = [*REAL, Simulated(cost=1.0), *executors.values()]
     for backend in backends:
@@ -222,15 +222,20 @@ def test_threads_are_threads_and_processes_are_processes():
 
 
 @pytest.mark.parametrize("backend", ["threads", "processes"])
-def test_workers_work_at_the_same_time(backend):
-    """Each of two tasks waits for the other to have started: one after the other, they would wait for ever."""
+def test_workers_work_at_the_same_time(backend, tmp_path):
+    """Each of two tasks waits until it sees the other: one after the other, they would wait in vain."""
+
+    def meet(item):
+        (tmp_path / f"{backend}{item}").touch()
+        end = time.monotonic() + LONG
+        while not (tmp_path / f"{backend}{1 - item}").exists() and time.monotonic() < end:
+            time.sleep(0.001)
+        return time.monotonic() < end
+
     run = data_parallel(meet, range(2), workers=2, backend=backend)
+    assert run.result == [True, True]
     first, second = run.trace.spans
     assert max(first.started, second.started) < min(first.finished, second.finished)
-
-
-def meet(item):
-    time.sleep(0.3)
 
 
 @pytest.mark.parametrize("backend", ["threads", "processes"])
