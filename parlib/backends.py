@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from .blas import one_thread
 from .couriers import Courier, InPlace, Pickled, SharedMemory
-from .executors import InCaller, WarmProcesses, WarmThreads, dead_processes
+from .executors import InCaller, ProcessEnded, WarmProcesses, WarmThreads, dead_processes
 from .host import usable_cores
 from .plan import Plan, PlanError, Task, check_count, did_you_mean
 from .simulation import Simulated
@@ -109,44 +109,44 @@ class Crew:
 
     def _came_back(self, future: Future) -> None:
         if not future.cancelled():
-            if isinstance(future.exception(), BrokenExecutor) and self.dead is None:
+            error = future.exception()
+            if isinstance(error, BrokenExecutor) and not isinstance(error, ProcessEnded) and self.dead is None:
                 self.dead = dead_processes(self.executor)  # now: in a moment the pool kills the others too
             self.returned.put(future)
 
     def _done(self, future: Future) -> Done:
         task, slot, submitted = self.running.pop(future)
-        report, received = self._report(future, task, slot)
-        if not submitted <= report.started <= report.finished <= received:  # a clock of another machine
-            seconds = min(report.finished - report.started, received - submitted)
+        value, error, started, finished, cpu, nested = self._report(future, task, slot)
+        started, finished, received = started - self.began, finished - self.began, self.clock()
+        if not submitted <= started <= finished <= received:  # a clock of another machine
+            seconds = min(finished - started, received - submitted)
             started = submitted + (received - submitted - seconds) / 2
-            report = report._replace(started=started, finished=started + seconds)
-        return Done(
-            task, slot, report.value, report.error, submitted, report.started, report.finished, received, *report[4:]
-        )
+            finished = started + seconds
+        return Done(task, slot, value, error, submitted, started, finished, received, cpu, nested)
 
-    def _report(self, future: Future, task: Task, slot: int) -> tuple[Report, float]:
-        """The worker's report in this run's time, and when it was in hand."""
+    def _report(self, future: Future, task: Task, slot: int) -> Report:
+        """The worker's report, or one in its place that says why there is none."""
         error = future.exception()
         if error is None:
             try:
-                report = self.courier.open(future.result(), slot)
-                now = self.clock()
-                return report._replace(started=report.started - self.began, finished=report.finished - self.began), now
+                return self.courier.open(future.result(), slot)
             except Exception as problem:
                 error = problem
-        now = self.clock()
         if isinstance(error, BrokenExecutor):
-            error = self._lost(task)
-        return Report(None, error, now, now, 0.0, False), now
+            error = lost([task.name] if isinstance(error, ProcessEnded) else self._suspects(task))
+        now = time.perf_counter()
+        return Report(None, error, now, now, 0.0, False)
 
-    def _lost(self, task: Task) -> WorkerLost:
-        suspects = self.courier.were_on(self.dead or set()) or [
-            task.name,
-            *(other.name for other, *_ in self.running.values()),
-        ]
-        names = " or ".join(map(repr, suspects))
-        why = "it was killed, ran out of memory, or left by os._exit"
-        return WorkerLost(f"a worker died while working on {names}: {why}; the next run gets new workers", suspects)
+    def _suspects(self, task: Task) -> list[str]:
+        """What a broken pool may have lost: what its dead noted down, else all that was running."""
+        noted = self.courier.were_on(self.dead or set())
+        return noted or [task.name, *(other.name for other, *_ in self.running.values())]
+
+
+def lost(tasks: list[str]) -> WorkerLost:
+    """The exception that names them."""
+    names, why = " or ".join(map(repr, tasks)), "it was killed, ran out of memory, or left by os._exit"
+    return WorkerLost(f"a worker died while working on {names}: {why}; the next run gets new workers", tasks)
 
 
 class Place(Protocol):
