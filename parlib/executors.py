@@ -112,8 +112,13 @@ class WarmProcesses(Executor):
             line.end()
 
     def give_up(self, future: Future) -> None:
-        """End the process of this call, and whatever it has started."""
-        future.line.end()  # type: ignore[attr-defined]
+        """End the process of this call, and whatever it has started, unless the call is over."""
+        line = future.line  # type: ignore[attr-defined]
+        with self.lock:  # once the call is over, the next may be somebody else's
+            if future not in line.futures:
+                return
+            line.cut = True
+        line.end()
 
     def close(self) -> None:
         """End all processes."""
@@ -135,6 +140,10 @@ class WarmProcesses(Executor):
 
     def _forget(self) -> None:
         self.lines, self.lock = [], threading.Lock()
+
+
+class ProcessEnded(BrokenExecutor):
+    """A process ended before its call did; that of no other."""
 
 
 class _Line:
@@ -209,7 +218,7 @@ class _Line:
         if self.process.pid is not None:
             self.process.join()
         with contextlib.suppress(IndexError):
-            self.futures.pop().set_exception(BrokenExecutor("the process ended before its call did"))
+            self.futures.pop().set_exception(ProcessEnded("the process ended before its call did"))
 
 
 def _serve(line: Any, parent: int) -> None:

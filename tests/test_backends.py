@@ -399,13 +399,13 @@ def test_a_worker_that_dies_gives_worker_lost_which_names_exactly_its_task(die):
         assert data_parallel(abs, [-1, -2], workers=2, backend="processes").result == [1, 2]  # and the next run works
 
 
-def test_without_the_board_the_others_would_be_suspected_too(monkeypatch):
+def test_without_the_board_the_others_in_a_pool_would_be_suspected_too(monkeypatch):
     from parlib.couriers import SharedMemory
 
     monkeypatch.setattr(SharedMemory, "were_on", lambda self, processes: [])
-    with pytest.raises(WorkerLost) as caught:
-        data_parallel(leave, [2, 0], workers=2, backend="processes")
-    assert "leave[0:1]" in caught.value.tasks
+    with ProcessPoolExecutor(2) as pool, pytest.raises(WorkerLost) as caught:
+        data_parallel(leave, [0, 2], workers=2, backend=pool)
+    assert set(caught.value.tasks) == {"leave[0:1]", "leave[1:2]"}
 
 
 def test_a_worker_that_dies_in_a_pipeline_or_a_task_plan_is_named():
@@ -422,11 +422,43 @@ def test_a_lost_worker_is_never_skipped():
         data_parallel(leave, [1, 2], workers=1, backend="processes", on_error="skip")
 
 
-def test_where_several_vanish_together_all_candidates_are_named():
+def test_where_several_vanish_together_one_of_them_is_named():
     with pytest.raises(WorkerLost) as caught:
         data_parallel(leave, [2, 2], workers=2, backend="processes")
+    assert set(caught.value.tasks) < {"leave[0:1]", "leave[1:2]"}
+
+
+def test_where_several_vanish_together_from_a_pool_all_candidates_are_named():
+    with ProcessPoolExecutor(2) as pool, pytest.raises(WorkerLost) as caught:
+        data_parallel(leave, [2, 2], workers=2, backend=pool)
     assert set(caught.value.tasks) <= {"leave[0:1]", "leave[1:2]"}
-    assert caught.value.tasks
+
+
+def test_runs_beside_each_other_do_not_lose_each_others_workers():
+    """When one breaks off, it must end its own processes, and not one that has gone over to another run."""
+    problems = []
+
+    def user(fn, error):
+        for _ in range(8):
+            try:
+                data_parallel(fn, range(4), workers=2, chunks=4, backend="processes")
+            except error:
+                pass
+            except BaseException as problem:
+                problems.append(problem)
+
+    cases = [(cube, ()), (cube, ()), (leave_at_once, WorkerLost), (burn, Burnt)]
+    users = [threading.Thread(target=user, args=case) for case in cases]
+    for thread in users:
+        thread.start()
+    for thread in users:
+        thread.join()
+    assert problems == []
+
+
+def leave_at_once(item):
+    if item == 2:
+        os._exit(3)
 
 
 def test_a_process_pool_of_somebody_else_that_breaks_gives_worker_lost_too():
