@@ -42,6 +42,10 @@ class WarmThreads(Executor):
     """
 
     def __init__(self) -> None:
+        self._begin()
+        at_fork(self._begin)  # a fork of this process has none of its threads
+
+    def _begin(self) -> None:
         self.calls: SimpleQueue[Any] = SimpleQueue()
         self.idle: deque[None] = deque()  # a mark for each thread that nobody has counted on
 
@@ -71,6 +75,12 @@ class WarmThreads(Executor):
             del future, answer, problem
 
 
+def at_fork(begin: Callable[[], None]) -> None:
+    """Have a fork of this process begin anew; there are none on Windows."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin)
+
+
 def _outcome(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
     try:
         return fn(*args, **kwargs), None
@@ -86,10 +96,12 @@ class WarmProcesses(Executor):
     """
 
     def __init__(self) -> None:
+        self._begin()
+        at_fork(self._begin)  # a fork of this process has none of its processes
+
+    def _begin(self) -> None:
         self.lines: list[_Line] = []
         self.lock = threading.Lock()  # two runs may choose a line at the same time
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)  # a fork of this process has workers of its own
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         call = pickle.dumps((fn, args, kwargs))
@@ -108,6 +120,8 @@ class WarmProcesses(Executor):
             free = list(self._free())
             for _ in range(number - len(free)):
                 self._new_line()
+            for line in free[most:]:
+                line.cut = True  # so that no other run counts on it
         for line in free[most:]:
             line.end()
 
@@ -137,9 +151,6 @@ class WarmProcesses(Executor):
         atexit.unregister(self.close)
         atexit.register(self.close)  # what is registered last runs first: before Python waits for the processes
         return line
-
-    def _forget(self) -> None:
-        self.lines, self.lock = [], threading.Lock()
 
 
 class ProcessEnded(BrokenExecutor):
@@ -194,14 +205,16 @@ class _Line:
 
     def _listen(self, far_end: Any) -> None:
         """Start the process and take its answers (in a thread: an interrupt cannot leave half a process behind)."""
-        with contextlib.suppress(EOFError, OSError):
-            self._start(far_end)
-            while True:
-                self._deliver(*pickle.loads(self.connection.recv_bytes()))
-        self.cut = True  # before anything else: whoever sends from here on fails the future himself
-        self._fail()
-        self.lines.remove(self)
-        self.connection.close()
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                self._start(far_end)
+                while True:
+                    self._deliver(*pickle.loads(self.connection.recv_bytes()))
+        finally:
+            self.cut = True  # before anything else: whoever sends from here on fails the future himself
+            self._fail()
+            self.lines.remove(self)
+            self.connection.close()
 
     def _start(self, far_end: Any) -> None:
         try:
