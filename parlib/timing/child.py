@@ -200,7 +200,7 @@ def _converse(process: subprocess.Popen[bytes], message: bytes, inbox: SimpleQue
         into.flush()  # and left open: its end is the sign to leave
         while isinstance(event := pickle.load(back), fair.Lap | fair.Machine):
             inbox.put(event)
-    except EOFError:
+    except (EOFError, ConnectionError):  # nothing comes from it, or nothing can be sent to it
         why = "it was killed, or ran out of memory: try a smaller size or fewer workers"
         event = RuntimeError(f"the measuring process ended before its contest was over; {why}")
     except Exception as problem:  # whatever it is, nobody shall wait for ever
