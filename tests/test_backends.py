@@ -434,6 +434,12 @@ def test_where_several_vanish_together_from_a_pool_all_candidates_are_named():
     assert set(caught.value.tasks) <= {"leave[0:1]", "leave[1:2]"}
 
 
+def test_a_task_that_is_over_is_no_candidate_though_its_worker_died_on_the_next():
+    with ProcessPoolExecutor(1) as pool, pytest.raises(WorkerLost) as caught:
+        data_parallel(leave_at_once, [0, 2], workers=2, backend=pool)
+    assert caught.value.tasks == ("leave_at_once[1:2]",)
+
+
 def test_runs_beside_each_other_do_not_lose_each_others_workers():
     """When one breaks off, it must end its own processes, and not one that has gone over to another run."""
     problems = []

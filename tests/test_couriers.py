@@ -302,6 +302,15 @@ def test_values_between_tasks_travel_too_large_and_small():
     assert np.array_equal(run.result["many"], np.arange(200_000.0))
 
 
+def test_values_between_tasks_are_not_pickled_either():
+    courier, task = couriers.SharedMemory(1), Task("use", len, ["made", "input"])
+    made, given = np.ones(100_000), np.ones(100_000)
+    courier.load(Plan([Task("made", lambda: made), task], {"input": given}))
+    _perform, _fn, packed, *_ = courier.call(task, 0, [made[::-1], given])
+    assert max(map(len, packed)) < 1_000
+    assert courier.shared_bytes == 2 * made.nbytes  # the function's own, and the input
+
+
 def test_arrays_go_down_a_pipeline_of_processes():
     images = [np.full((100, 200), number, dtype=np.float32) for number in range(4)]
     result = pipeline_parallel(np.sqrt, np.cumsum, data=images, backend=SOMEWHERE_ELSE).result
@@ -314,7 +323,7 @@ def test_a_worker_notes_its_task_while_it_is_on_it():
     courier.load(plan := Plan([Task("first", abs), Task("look", lambda: noted(board))]))
     report = courier.open(couriers.perform_packed(*courier.call(plan.tasks[1], 1, [])[1:]), 1)
     assert report.value == [[0, 0], [1, os.getpid()]]  # in slot 1: task number 1, by this process
-    assert noted(board) == [[0, 0], [1, 0]]  # by nobody
+    assert [process for _, process in noted(board)] == [0, 0]  # nobody is on anything
     assert courier.were_on({os.getpid()}) == []
 
 
@@ -322,3 +331,35 @@ def noted(board):
     with couriers.opened(board) as file:
         os.lseek(file, 0, os.SEEK_SET)
         return np.frombuffer(os.read(file, 32), np.int64).reshape(2, 2).tolist()
+
+
+def test_what_a_notebook_defines_travels_both_ways():
+    """Functions, classes and exceptions of `__main__`, which no worker could import."""
+    program = """
+from parlib import data_parallel
+
+class Burnt(Exception):
+    def __init__(self, dish, *, minutes):
+        super().__init__(f"{dish.name} after {minutes} minutes")
+        self.dish = dish
+
+class Dish:
+    def __init__(self, name):
+        self.name = name
+
+def cook(dish):
+    if dish.name == "toast":
+        raise Burnt(dish, minutes=9)
+    return Dish("fried " + dish.name)
+
+if __name__ == "__main__":
+    kitchen = {"workers": 1, "backend": "processes"}
+    result = data_parallel(cook, [Dish("egg")], **kitchen).result
+    print(type(result[0]) is Dish, result[0].name)
+    try:
+        data_parallel(cook, [Dish("toast")], **kitchen)
+    except Burnt as error:
+        print(type(error.dish) is Dish, error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (told.stdout, told.stderr) == ("True fried egg\nTrue toast after 9 minutes\n", "")

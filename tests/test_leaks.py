@@ -108,14 +108,36 @@ def test_twenty_rounds_leave_nothing_behind(end):
     assert left_over() == before
 
 
-@pytest.mark.parametrize("end", [ends_well, ends_with_an_exception], ids=lambda end: end.__name__)
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 def test_temporary_files_leave_nothing_behind_either(end, monkeypatch):
     monkeypatch.setattr(Memory, "make", staticmethod(_temporary_file))
     end()
     before = left_over()
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS // 4):
         end()
     assert left_over() == before
+
+
+def test_twenty_rounds_use_the_same_threads():
+    def workers():
+        return sum(thread.name == "parlib worker" for thread in threading.enumerate())
+
+    data_parallel(double, DATA, workers=2)
+    before = workers()
+    for _ in range(ROUNDS):
+        data_parallel(double, DATA, workers=2, chunks=4)
+        with pytest.raises(ValueError, match="taste"):
+            data_parallel(fail, DATA, workers=2, chunks=4)
+    assert workers() == before
+
+
+def test_the_count_notices_a_process_that_is_kept():
+    before = left_over()
+    kept = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert left_over()["children"] == [*before["children"], kept.pid]
+    kept.kill()
+    kept.wait()
 
 
 def test_the_count_notices_memory_that_is_kept(monkeypatch):
@@ -183,3 +205,25 @@ def test_a_killed_kernel_takes_its_workers_and_memory_with_it(group, tmp_path):
     finally:
         bystander.kill()
         kernel.stdout.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+@pytest.mark.timeout(60)
+def test_files_of_a_killed_kernel_are_swept_away_at_the_next_use(tmp_path, monkeypatch):
+    program = """
+import os, signal, sys, tempfile
+import numpy as np
+from parlib import share
+from parlib.sharing import Memory, _temporary_file
+tempfile.tempdir = sys.argv[1]
+Memory.make = staticmethod(_temporary_file)
+kept = share(np.ones(10))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program, tmp_path])
+    assert len(list(tmp_path.iterdir())) == 1  # the control: nobody could remove it
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Memory, "make", staticmethod(_temporary_file))
+    ends_well()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import array
 import collections
 import functools
 import inspect
+import time
 import types
 
 import numpy as np
@@ -64,6 +65,16 @@ def test_every_parameter_is_typed(paradigm):
     assert all(
         parameter.annotation is not parameter.empty for parameter in inspect.signature(paradigm).parameters.values()
     )
+
+
+def test_elapsed_counts_from_the_call_and_with_it_what_the_data_take_to_come():
+    def slowly():
+        for item in range(3):
+            time.sleep(0.02)
+            yield item
+
+    for run in (data_parallel(abs, slowly(), workers=1), pipeline_parallel(abs, data=slowly())):
+        assert run.elapsed > run.trace.submitted[0] >= 0.06
 
 
 # ---- Data: what is an item ------------------------------------------------------------------------------------------
