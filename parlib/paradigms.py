@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -237,7 +237,8 @@ class Each:
         results: list[Any] = []
         while len(results) < len(items):
             try:
-                results.extend(map(self.fn, items[len(results) :]))  # keeps what came before a failure
+                rest = items[len(results) :] if results else items
+                results.extend(map(self.fn, rest))  # keeps what came before a failure
                 if len(results) < len(items):
                     raise RuntimeError(f"{name_of(self.fn)} raised StopIteration; return a value instead")
             except BaseException as error:
@@ -260,7 +261,9 @@ class Combine:
     combine: Callable[[list[Any]], Any] | None
 
     def __call__(self, chunks: dict[str, Any]) -> Any:
-        results = list(chain.from_iterable(chunks.values()))
+        results: list[Any] = []
+        for chunk in chunks.values():
+            results += chunk
         return results if self.combine is None else self.combine(results)
 
 
