@@ -4,6 +4,7 @@ import gc
 import itertools
 import threading
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -389,6 +390,27 @@ def test_what_depends_on_a_skipped_task_is_skipped_as_well(backend):
     result = execute(task_plan(sauce, bread, plate, table), 2, backend, on_error="skip").result
     assert result["bread"] == "bread"
     assert [result[name].task for name in ("sauce", "plate", "table")] == ["sauce"] * 3
+
+
+@settings(deadline=None)
+@given(plans(), crews, st.sets(st.integers(0, 7)))
+def test_exactly_those_tasks_are_skipped_that_failed_or_needed_one_that_was(plan, workers, bad):
+    def fail(*values):
+        raise ValueError
+
+    broken = {f"t{number}" for number in bad}
+    tasks = [replace(task, fn=fail) if task.name in broken else task for task in plan.tasks]
+
+    def lost(name):
+        needs = plan.tasks[plan.position[name]].needs
+        return name in broken or any(lost(need) for need in needs if need in plan.position)
+
+    values = evaluate(plan)
+    for backend in ("threads", Simulated()):
+        run = execute(Plan(tasks, plan.inputs), workers, backend, on_error="skip")
+        assert {name for name, value in run.result.items() if isinstance(value, Skipped)} == set(filter(lost, values))
+        assert all(run.result[name] == values[name] for name in values if not lost(name))
+        assert {value.task for value in run.result.values() if isinstance(value, Skipped)} <= broken
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
