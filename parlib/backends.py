@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from .blas import one_thread
-from .couriers import Courier, InPlace, Pickled, SharedMemory
+from .couriers import Courier, InPlace, Pickled, SharedMemory, SharedMemoryNoted
 from .executors import InCaller, ProcessEnded, WarmProcesses, WarmThreads, dead_processes
 from .host import usable_cores
 from .plan import Plan, PlanError, Task, check_count, did_you_mean
@@ -206,7 +206,7 @@ class Processes(_Local):
     _executor = WarmProcesses()
 
     def hire(self, plan: Plan, workers: int, began: float) -> Crew:
-        crew = Crew(self, self._executor, SharedMemory(workers), plan, began)
+        crew = Crew(self, self._executor, SharedMemory(), plan, began)
         usual = max(workers, min(usable_cores(), 8))  # a few more than asked for: sliders move
         self._executor.stand_by(usual, most=max(usual, KEPT))
         return crew
@@ -234,7 +234,7 @@ class Borrowed:
             return InPlace()
         from concurrent.futures import ProcessPoolExecutor
 
-        return SharedMemory(workers) if isinstance(self.executor, ProcessPoolExecutor) else Pickled()
+        return SharedMemoryNoted(workers) if isinstance(self.executor, ProcessPoolExecutor) else Pickled()
 
     def release(self, crew: Crew) -> None:
         pass

@@ -84,10 +84,8 @@ class Pickled(InPlace):
 class SharedMemory:
     """Sends bytes, and leaves the arrays where both sides can see them."""
 
-    def __init__(self, workers: int) -> None:
-        self.shelf, self.board = Shelf(), Memory()
-        write_at(self.board.fd, 0, bytes(16 * workers))
-        self.workers = workers
+    def __init__(self) -> None:
+        self.shelf = Shelf()
         self.outbox: dict[int, Memory] = {}  # by slot: where the answer will be, if it is large
         self.messages: dict[int, Shelf] = {}  # by slot: what the current task is reading
 
@@ -120,8 +118,7 @@ class SharedMemory:
         ]
         message.keep(values)
         outbox = self.outbox[slot] = self.outbox.get(slot) or Memory()
-        board = Board(self.board.handle, slot, self.plan.position[task.name])
-        return perform_packed, self.functions[id(task.fn)], packed, outbox.handle, board
+        return perform_packed, self.functions[id(task.fn)], packed, outbox.handle
 
     def open(self, report: Report, slot: int) -> Report:
         self._clear(slot)
@@ -133,19 +130,39 @@ class SharedMemory:
         return report._replace(value=unpack_result(packed, parts, large, outbox))
 
     def were_on(self, processes: set[int]) -> list[str]:
-        rows = np.frombuffer(self.board.map(), np.int64).reshape(self.workers, 2)
-        return [self.plan.tasks[position].name for position, process in rows if process in processes]
+        return []
 
     def unload(self) -> None:
         """Free the shared memory, even where an exception still remembers this run; results keep their own."""
         for slot in list(self.messages):
             self._clear(slot)
         self.shelf.clear()
-        del self.board, self.outbox
+        del self.outbox
 
     def _clear(self, slot: int) -> None:
         if slot in self.messages:
             self.messages.pop(slot).clear()
+
+
+class SharedMemoryNoted(SharedMemory):
+    """The same for a pool that does not tell who worked on what: each worker notes it on a board."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__()
+        self.workers, self.board = workers, Memory()
+        write_at(self.board.fd, 0, bytes(16 * workers))
+
+    def call(self, task: Task, slot: int, values: list[Any]) -> tuple[Any, ...]:
+        board = Board(self.board.handle, slot, self.plan.position[task.name])
+        return perform_noted, board, *super().call(task, slot, values)
+
+    def were_on(self, processes: set[int]) -> list[str]:
+        rows = np.frombuffer(self.board.map(), np.int64).reshape(self.workers, 2)
+        return [self.plan.tasks[position].name for position, process in rows if process in processes]
+
+    def unload(self) -> None:
+        super().unload()
+        del self.board
 
 
 def checked(send: Any, value: Any, what: str, *more: Any) -> bytes:
@@ -172,11 +189,16 @@ class Board(NamedTuple):
     position: int  # of the task, in its plan
 
 
-def perform_packed(fn: bytes, values: Sequence[bytes], outbox: Handle, board: Board) -> Report:
+def perform_packed(fn: bytes, values: Sequence[bytes], outbox: Handle) -> Report:
     """The same in a worker process: unpack, perform, and pack the answer."""
+    return _packed(perform(unpack(fn), *map(unpack, values)), pack_result, outbox)
+
+
+def perform_noted(board: Board, perform: Callable[..., Report], *call: Any) -> Report:
+    """The same, noted on the board for as long as it lasts."""
     pin_up(board, os.getpid())
     try:
-        return _packed(perform(unpack(fn), *map(unpack, values)), pack_result, outbox)
+        return perform(*call)
     finally:
         pin_up(board, 0)
 

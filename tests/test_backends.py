@@ -400,9 +400,9 @@ def test_a_worker_that_dies_gives_worker_lost_which_names_exactly_its_task(die):
 
 
 def test_without_the_board_the_others_in_a_pool_would_be_suspected_too(monkeypatch):
-    from parlib.couriers import SharedMemory
+    from parlib.couriers import SharedMemoryNoted
 
-    monkeypatch.setattr(SharedMemory, "were_on", lambda self, processes: [])
+    monkeypatch.setattr(SharedMemoryNoted, "were_on", lambda self, processes: [])
     with ProcessPoolExecutor(2) as pool, pytest.raises(WorkerLost) as caught:
         data_parallel(leave, [0, 2], workers=2, backend=pool)
     assert set(caught.value.tasks) == {"leave[0:1]", "leave[1:2]"}

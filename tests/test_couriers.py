@@ -261,14 +261,14 @@ def test_arrays_are_never_pickled_on_their_way_to_worker_processes():
 
 
 def packed_inputs(data):
-    courier = couriers.SharedMemory(2)
+    courier = couriers.SharedMemory()
     courier.load(data_plan(np.sum, data, chunks=2))
     return courier.inputs.values()
 
 
 def test_arrays_held_by_the_function_are_not_pickled_either():
     table = np.arange(100_000.0)
-    courier = couriers.SharedMemory(1)
+    courier = couriers.SharedMemory()
     courier.load(Plan([Task("look", lambda: table[3])]))
     assert max(map(len, courier.functions.values())) < 2_000
     assert courier.shared_bytes == table.nbytes
@@ -282,7 +282,7 @@ def test_an_array_held_by_the_function_and_the_data_is_copied_once():
 
 
 def test_a_function_used_by_many_tasks_is_packed_once():
-    courier = couriers.SharedMemory(2)
+    courier = couriers.SharedMemory()
     courier.load(data_plan(abs, range(100), chunks=50))
     assert len(courier.functions) == 1
 
@@ -303,7 +303,7 @@ def test_values_between_tasks_travel_too_large_and_small():
 
 
 def test_values_between_tasks_are_not_pickled_either():
-    courier, task = couriers.SharedMemory(1), Task("use", len, ["made", "input"])
+    courier, task = couriers.SharedMemory(), Task("use", len, ["made", "input"])
     made, given = np.ones(100_000), np.ones(100_000)
     courier.load(Plan([Task("made", lambda: made), task], {"input": given}))
     _perform, _fn, packed, *_ = courier.call(task, 0, [made[::-1], given])
@@ -318,10 +318,10 @@ def test_arrays_go_down_a_pipeline_of_processes():
 
 
 def test_a_worker_notes_its_task_while_it_is_on_it():
-    courier = couriers.SharedMemory(workers=2)
+    courier = couriers.SharedMemoryNoted(workers=2)
     board = courier.board.handle
     courier.load(plan := Plan([Task("first", abs), Task("look", lambda: noted(board))]))
-    report = courier.open(couriers.perform_packed(*courier.call(plan.tasks[1], 1, [])[1:]), 1)
+    report = courier.open(couriers.perform_noted(*courier.call(plan.tasks[1], 1, [])[1:]), 1)
     assert report.value == [[0, 0], [1, os.getpid()]]  # in slot 1: task number 1, by this process
     assert [process for _, process in noted(board)] == [0, 0]  # nobody is on anything
     assert courier.were_on({os.getpid()}) == []

@@ -143,7 +143,7 @@ def test_the_count_notices_a_process_that_is_kept():
 def test_the_count_notices_memory_that_is_kept(monkeypatch):
     ends_well()
     before, kept = left_over(), []
-    monkeypatch.setattr(SharedMemory, "unload", lambda courier: kept.append((courier.shelf, courier.board)))
+    monkeypatch.setattr(SharedMemory, "unload", lambda courier: kept.append((courier.shelf, courier.outbox)))
     ends_well()
     after = left_over()
     assert after["memory"] > before["memory"]
