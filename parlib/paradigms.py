@@ -261,10 +261,15 @@ class Combine:
     combine: Callable[[list[Any]], Any] | None
 
     def __call__(self, chunks: dict[str, Any]) -> Any:
+        results = self.so_far(chunks)
+        return results if self.combine is None else self.combine(results)
+
+    def so_far(self, chunks: dict[str, Any]) -> list[Any]:
+        """The results there are, in input order; `combine` is called once, when there are no more to come."""
         results: list[Any] = []
         for chunk in chunks.values():
             results += chunk
-        return results if self.combine is None else self.combine(results)
+        return results
 
 
 def _in_order(values: dict[str, Any]) -> list[Any]:

@@ -218,7 +218,22 @@ class _Each:
         self.parts = parts
 
     def __call__(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(part.finish({name: values[name] for name in part.keep if name in values}) for part in self.parts)
+        return self._of_each(values, lambda finish: finish)
+
+    def so_far(self, values: dict[str, Any]) -> tuple[Any, ...]:
+        """The same while tasks are still running."""
+        return self._of_each(values, so_far)
+
+    def _of_each(
+        self, values: dict[str, Any], kind: Callable[[Any], Callable[[dict[str, Any]], Any]]
+    ) -> tuple[Any, ...]:
+        kept = ({name: values[name] for name in part.keep if name in values} for part in self.parts)
+        return tuple(kind(part.finish)(some) for part, some in zip(self.parts, kept, strict=True))
+
+
+def so_far(finish: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """What makes a result of the values there are, while some are still missing: a method of `finish`, or itself."""
+    return getattr(finish, "so_far", finish)
 
 
 def _parts(plan: Plan) -> tuple[Plan, ...]:

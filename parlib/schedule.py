@@ -25,7 +25,7 @@ from typing import Any
 
 from .backends import Serial, count_workers, find
 from .orders import Schedule, in_turn
-from .plan import Plan, Task
+from .plan import Plan, Task, so_far
 from .trace import Done, Gaps, Run, Skipped, Trace, WorkerLost, add_note, describe
 from .worker import inside, note_nesting
 
@@ -207,14 +207,14 @@ class Job:
             self.error, self.failed = error, error.tasks[0] if isinstance(error, WorkerLost) else task.name
 
     def run_so_far(self) -> Run:
-        """The run as it stands: its result is made of what has finished."""
-        return self._run({name: self.values[name] for name in self.plan.keep if name in self.values})
+        """The run as it stands: its result is what has finished, not yet combined."""
+        return self._run(so_far(self.plan.finish)(self._kept()))
 
     def finished(self) -> Run:
         """The run, when the loop is through; raises what ended it early."""
         if self.error is not None:
             raise self.error
-        run = self.run_so_far()
+        run = self._run(self.plan.finish(self._kept()))
         if self.nested:
             warnings.warn(
                 "a task started a run of its own; inside a worker that runs serially", RuntimeWarning, stacklevel=3
@@ -229,12 +229,14 @@ class Job:
         vars(error)["run"] = self._run(None)  # like this, because an exception may be frozen
         self.error = None  # it knows this job by its traceback: a circle would keep all values alive
 
-    def _run(self, values: dict[str, Any] | None) -> Run:
+    def _kept(self) -> dict[str, Any]:
+        return {name: self.values[name] for name in self.plan.keep if name in self.values}
+
+    def _run(self, result: Any) -> Run:
         names, kinds, *columns, errors = zip(*self.rows, strict=True) if self.rows else [()] * 9
         texts = {number: text for number, text in enumerate(errors) if text}
         crew, place = self.crew, self.place
         trace = Trace(names, *columns, kinds=kinds, errors=texts, workers=self.workers, source=crew.source)
-        result = None if values is None else self.plan.finish(values)
         story = {"failed": self.failed, "stopped": self.stopped, "noun": place.noun}
         return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, crew.bill, **story)
 

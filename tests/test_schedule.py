@@ -465,6 +465,16 @@ def test_a_search_may_stop_at_what_it_found():
     assert len(run.result) < 94
 
 
+@pytest.mark.parametrize("join", [lambda plan: plan, lambda plan: plan | Plan([])], ids=["alone", "joined"])
+def test_combine_is_called_once_however_often_one_asks_whether_to_stop(join):
+    calls, seen = [], []
+    plan = join(data_plan(abs, range(-4, 0), chunks=4, combine=calls.append))
+    execute(plan, 1, Simulated(cost=1.0), stop_when=lambda run: seen.append(run.result))
+    assert calls == [[4, 3, 2, 1]]
+    assert seen[0] in ([4], ([4], {}))
+    assert len(seen) == 4
+
+
 def test_a_stop_does_not_wait_for_releases():
     plan = Plan([Task("now", None, cost=1), Task("in a year", None, cost=1, release=3e7)])
     assert execute(plan, 1, Simulated(), stop_when=lambda run: True).elapsed == 1
