@@ -22,7 +22,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+from joblib import Parallel, delayed
 
 from parlib import close, machine
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Hold the contests that are asked for, print their tables, and keep both."""
     asked = parse(arguments)
     kept = load(asked.results)
+    joblib_first()
     for part in asked.parts or PARTS:
         module = import_module(f".{part}", __package__)
         before, kept[part] = kept.get(part, {}) if asked.resume else {}, {}
@@ -78,6 +81,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if asked.scale == "full":
         asked.readme, asked.results = asked.readme or report.README, asked.results or RESULTS
     return asked
+
+
+def joblib_first() -> None:
+    """Start joblib's processes before loky's.
+
+    The other way round, joblib waits a second at the end of each call with a memory-mapped
+    array, for a file that nobody removes: both have a tracker of shared files, and share it
+    badly. That second would be ours to blame, and none of joblib's.
+    """
+    array = np.zeros(2**18)  # two megabytes: above its threshold for memory-mapping
+    Parallel(n_jobs=2)(delayed(np.sum)(array) for _ in range(2))
 
 
 def with_conditions(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:

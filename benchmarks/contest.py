@@ -1,8 +1,8 @@
 """Who is faster, and by how much? Competitors take turns, round after round.
 
-    round 1:  serial  ceiling  ours  theirs        the order is turned by one place in each
-    round 2:  ceiling  ours  theirs  serial        round, so nobody always comes after the
-    round 3:  ours  theirs  serial  ceiling        same neighbor
+    round 1:  serial  ceiling  ours  theirs        the order is drawn anew for each round,
+    round 2:  ours  theirs  ceiling  serial        so nobody always comes after the same
+    round 3:  ceiling  serial  theirs  ours        neighbor
 
 A ratio is taken within each round, between two times of almost the same moment; what is
 told is the median of these ratios and the quartiles around it. A contest does not know
@@ -12,6 +12,7 @@ what it measures.
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ import numpy as np
 import psutil
 
 Seconds = dict[str, list[float]]  # by competitor: one time for each round
+
+REST = 0.05  # seconds before each time is taken
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,11 @@ def hold(
     for name, competitor in competitors.items():
         if not check(competitor.run(competitor.prepare())):
             raise AssertionError(f"{name} gives another answer than the others")
-    names, busy = list(competitors), []
-    seconds: Seconds = {name: [] for name in names}
-    for number in range(rounds):
+    draw, busy = random.Random(rounds), []
+    seconds: Seconds = {name: [] for name in competitors}
+    for _ in range(rounds):
         busy.append(psutil.cpu_percent(interval=0.1) / 100)
-        for name in (*names[number % len(names) :], *names[: number % len(names)]):
+        for name in draw.sample(list(competitors), len(competitors)):
             seconds[name].append(timed(competitors[name], calls))
     return {"seconds": seconds, "busy": busy}
 
@@ -68,7 +71,8 @@ def hold(
 def timed(competitor: Competitor, calls: int) -> float:
     """Seconds per call. What the call returns is dropped after the clock has stopped."""
     prepared = [competitor.prepare() for _ in range(calls)]
-    gc.collect()  # nobody pays for the litter of the one before
+    gc.collect()  # nobody pays for the litter of the one before,
+    time.sleep(REST)  # nor for BLAS threads that spin for a while in case there is more to do
     began = time.perf_counter()
     answers = [competitor.run(value) for value in prepared]
     elapsed = time.perf_counter() - began
