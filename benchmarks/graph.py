@@ -36,7 +36,7 @@ GET, BUILD_AND_GET, DELAYED = (
 )
 
 # scale: tasks, rounds
-SCALES = {"full": (10_000, 7), "quick": (10_000, 2), "mini": (100, 2)}
+SCALES = {"full": (10_000, 3), "quick": (10_000, 2), "mini": (100, 2)}
 
 Graph = dict[str, tuple[str, ...]]  # what each task needs, by name
 
