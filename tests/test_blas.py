@@ -114,10 +114,19 @@ def test_a_run_may_be_started_in_any_thread():
 
 
 def test_afterwards_everybody_may_set_the_threads_again():
-    other = threading.Thread(target=data_parallel, args=(abs, [1]), kwargs={"workers": 1})
+    done, leave = threading.Event(), threading.Event()
+
+    def run_and_stay():  # a thread that asked first, and has not ended
+        data_parallel(abs, [1], workers=1)
+        done.set()
+        leave.wait(10)
+
+    other = threading.Thread(target=run_and_stay)
     other.start()
+    assert done.wait(10)
     with threadpool_limits(limits=1):
         assert set(threads()) == {1}
+    leave.set()
     other.join()
 
 
