@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from .backends import close
+from .bulk import simulate, simulate_pipeline, simulate_training
 from .host import machine
 from .laws import (
     amdahl,
@@ -65,7 +66,7 @@ __all__ = [
     "Plan", "Task", "PlanError", "execute", "Schedule",
     "in_turn", "longest_path_first", "by_assignment", "greedy", "optimum",
     # where work runs
-    "Simulated", "machine", "share", "close",
+    "Simulated", "simulate", "simulate_pipeline", "simulate_training", "machine", "share", "close",
     # what happened
     "Run", "Trace", "Span", "Skipped", "WorkerLost",
     # what it means

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .backends import count_workers
-from .plan import Plan, PlanError, Stage, Task, check_count, check_inputs, did_you_mean, name_of
+from .plan import Plan, PlanError, Stage, Task, check_buffer, check_count, check_inputs, did_you_mean, name_of
 from .schedule import execute
 from .trace import Gaps, Run, Skipped
 
@@ -162,7 +162,7 @@ def pipeline_plan(*stages: Callable[[Any], Any] | Stage, data: Iterable[Any], bu
     if not stages:
         raise PlanError("pipeline_parallel needs at least one stage: give it one function or more")
     line = [stage if isinstance(stage, Stage) else Stage(stage) for stage in stages]
-    room = None if buffer is None else _check_buffer(buffer)
+    room = None if buffer is None else check_buffer(buffer)
     names = unique([name_of(stage.fn) for stage in line])
     items = as_items(data)
     tasks = [_grid_task(line, names, item, number, room) for item in range(len(items)) for number in range(len(line))]
@@ -284,12 +284,6 @@ def _grid_task(line: list[Stage], names: list[str], item: int, number: int, room
     if room is not None and number + 1 < len(line) and item >= (gap := room + line[number + 1].workers):
         after.append(f"{names[number + 1]}[{item - gap}]")
     return Task(f"{name}[{item}]", stage.fn, [before], after=after, kind=name, item=item)
-
-
-def _check_buffer(buffer: int) -> int:
-    return (
-        check_count("buffer (places before each next stage)", buffer) if buffer != 0 or isinstance(buffer, bool) else 0
-    )
 
 
 def _call(fn: Callable[..., Any], name: str, known: set[str]) -> tuple[Callable[..., Any], list[str]]:

@@ -308,6 +308,12 @@ def check_count(what: str, number: object) -> int:
     return int(number)
 
 
+def check_buffer(buffer: object) -> int:
+    """`buffer` as an int ≥ 0; TypeError or ValueError with one sentence otherwise."""
+    no_places = buffer == 0 and not isinstance(buffer, bool)
+    return 0 if no_places else check_count("buffer (places before each next stage)", buffer)
+
+
 def check_inputs(inputs: object) -> dict[str, Any]:
     """`inputs` as a dict of its own (None: empty); TypeError if it is no mapping of names to values."""
     if inputs is None:

@@ -14,9 +14,9 @@ A trace does not know whether its clock was real or simulated, except by its lab
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from .plan import Plan, Task, counted
 __all__ = ["Run", "Skipped", "Span", "Trace", "WorkerLost"]
 
 TIMES = ("submitted", "started", "finished", "received", "cpu")
+COLUMNS: dict[str, type] = {"worker": np.int64} | dict.fromkeys(TIMES, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ class WorkerLost(RuntimeError):
         return type(self), (str(self), self.tasks)
 
 
+Column: TypeAlias = "Sequence[float] | np.ndarray | Callable[[Trace], np.ndarray]"
+
+
 class Trace:
     """All spans of a run, kept in columns: a million of them are a few arrays.
 
@@ -113,17 +117,19 @@ class Trace:
     arrays of shape (spans,), in the order in which the tasks finished; times in seconds.
     `source` says where the times come from: "measured", "simulated", "simulated from a
     measured cost" or "recorded".
+
+    A column may also be a function of the trace, called when somebody asks for the column.
     """
 
     def __init__(
         self,
         tasks: Sequence[str],
-        worker: Sequence[int] | np.ndarray,
-        submitted: Sequence[float] | np.ndarray,
-        started: Sequence[float] | np.ndarray,
-        finished: Sequence[float] | np.ndarray,
-        received: Sequence[float] | np.ndarray,
-        cpu: Sequence[float] | np.ndarray,
+        worker: Column,
+        submitted: Column,
+        started: Column,
+        finished: Column,
+        received: Column,
+        cpu: Column,
         *,
         kinds: Sequence[str] | None = None,
         errors: dict[int, str] | None = None,
@@ -131,11 +137,22 @@ class Trace:
         source: str,
     ) -> None:
         self.tasks, self.kinds, self.errors = tasks, kinds, errors or {}
-        self.worker = np.asarray(worker, dtype=np.int64)
-        for name, column in zip(TIMES, (submitted, started, finished, received, cpu), strict=True):
-            setattr(self, name, np.asarray(column, dtype=float))
         self.workers, self.source = workers, source
+        self._later: dict[str, Callable[[Trace], np.ndarray]] = {}
+        for name, column in zip(COLUMNS, (worker, submitted, started, finished, received, cpu), strict=True):
+            if callable(column):
+                self._later[name] = column
+            else:
+                setattr(self, name, np.asarray(column, dtype=COLUMNS[name]))
 
+    def __getattr__(self, name: str) -> Any:
+        """A column that nobody has asked for yet."""
+        if name not in COLUMNS or "_later" not in vars(self):
+            raise AttributeError(f"a Trace has no {name!r}")
+        setattr(self, name, column := self._later.pop(name)(self))
+        return column
+
+    worker: np.ndarray
     submitted: np.ndarray
     started: np.ndarray
     finished: np.ndarray
@@ -181,7 +198,7 @@ class Trace:
         return json.dumps({"traceEvents": events, "otherData": {"source": self.source}})
 
     def __len__(self) -> int:
-        return len(self.worker)
+        return len(self.tasks)
 
     def __repr__(self) -> str:
         spans, workers = counted(len(self), "span"), counted(self.workers, "worker")

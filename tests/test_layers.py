@@ -23,7 +23,7 @@ LIBRARY = Path(parlib.__file__).parent
 FLOORS = [
     {"plan", "laws", "host", "blas", "state", "accessibility"},
     {"trace", "worker"},
-    {"sharing", "simulation", "metrics"},
+    {"sharing", "simulation", "bulk", "metrics"},
     {"couriers", "orders"},
     {"executors"},
     {"backends"},
