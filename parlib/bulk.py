@@ -16,7 +16,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +60,9 @@ def simulate(
     """
     workers, seconds = _limited("workers", workers), _costs("costs", costs, 1)
     seconds = check_seconds("overhead", overhead) + seconds
-    bag = _Bag(seconds, _speeds(speeds, workers), workers, check_seconds("dispatch", dispatch))
+    bag = _Bag(
+        seconds, None if speeds is None else _speeds(speeds, workers), workers, check_seconds("dispatch", dispatch)
+    )
     bag.serve()
     times = bag.free_from, bag.started, bag.finished, bag.finished, _occupied
     names = Made(len(seconds), "task[{}]".format)
@@ -106,7 +107,7 @@ class _Bag:
         return right
 
     def _starts(self, free: np.ndarray) -> np.ndarray:
-        """When the coordinator has handed out a task to each; added up one by one, as the loop does, to the last bit."""
+        """When the coordinator has handed out a task to each; added up one by one, as the loop does."""
         if not self.dispatch:
             return free
         handed = accumulate(free.tolist(), lambda at, free: max(at, free) + self.dispatch, initial=self.coordinator)
@@ -253,7 +254,7 @@ def simulate_training(
     """
     workers, steps = check_count("workers", workers), check_count("steps", steps)
     _limited("workers times steps", 2 * workers * steps)
-    row = check_seconds("compute", compute) / (np.ones(workers) if speeds is None else _speeds(speeds, workers))
+    row = check_seconds("compute", compute) / _speeds(np.ones(workers) if speeds is None else speeds, workers)
     exchange = ring_all_reduce(nbytes, workers, latency, bandwidth)
     begins = np.arange(steps)[:, None, None] * (row.max() + exchange)
     lasts = np.stack([row, np.full(workers, exchange)])  # (2, workers)
@@ -328,7 +329,7 @@ def _stage_costs(stage_costs: ArrayLike, items: int) -> np.ndarray:
 
 
 def _crews(workers: int | Sequence[int], stages: int) -> list[int]:
-    if isinstance(workers, Integral):
+    if not isinstance(workers, Sequence | np.ndarray):
         return [check_count("workers", workers)] * stages
     crews = [check_count("workers of a stage", crew) for crew in workers]
     if len(crews) != stages:
@@ -336,9 +337,7 @@ def _crews(workers: int | Sequence[int], stages: int) -> list[int]:
     return crews
 
 
-def _speeds(speeds: ArrayLike | None, workers: int) -> np.ndarray | None:
-    if speeds is None:
-        return None
+def _speeds(speeds: ArrayLike, workers: int) -> np.ndarray:
     row = np.asarray(speeds, dtype=float)
     if row.ndim != 1 or len(row) < workers:
         raise PlanError(

@@ -94,7 +94,8 @@ def test_without_the_cut_the_rounds_would_be_wrong(monkeypatch):
 @given(st.data())
 @settings(max_examples=150)
 def test_a_bag_of_tasks_is_what_the_loop_makes_of_it(data):
-    costs = data.draw(st.lists(SECONDS, min_size=1, max_size=20))
+    some_time = SECONDS.filter(bool)  # a task that takes none ends when it begins, for a heap; for the loop, soon after
+    costs = data.draw(st.lists(some_time, min_size=1, max_size=20))
     workers = data.draw(st.integers(1, 8))
     settings = {"dispatch": data.draw(SECONDS), "overhead": data.draw(SECONDS)}
     speeds = data.draw(st.none() | st.lists(SPEEDS, min_size=workers, max_size=workers))
