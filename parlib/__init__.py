@@ -19,6 +19,7 @@ from .host import machine
 from .laws import (
     amdahl,
     brent,
+    dispatch_limit,
     expected_maximum,
     fit,
     flow_shop_makespan,
@@ -37,7 +38,7 @@ from .laws import (
     usl_peak,
 )
 from .metrics import efficiency, imbalance, overhead, speedup
-from .orders import Schedule, by_assignment, greedy, in_turn, longest_path_first, optimum
+from .orders import Schedule, by_assignment, earliest_finish, greedy, in_turn, longest_path_first, optimum
 from .paradigms import data_parallel, data_plan, pipeline_parallel, pipeline_plan, split, task_parallel, task_plan
 from .plan import Plan, PlanError, Stage, Task
 from .schedule import execute
@@ -46,11 +47,11 @@ from .simulation import Simulated
 from .trace import Run, Skipped, Span, Trace, WorkerLost
 
 LATER = {
-    "timing": ("Sweep", "record", "recorded", "sweep"),
+    "timing": ("Sweep", "calibrate", "diagnose", "record", "recorded", "sweep"),
     "workloads": ("Workload",),
     "plots": ("dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
     "study": ("cards", "glossary", "predict", "progress", "quiz"),
-    "panels": ("explore",),
+    "panels": ("explore", "explore_laws"),
     "grading": ("check", "hint"),
 }
 """Names that are loaded when they are first used, by the module they come from."""
@@ -64,14 +65,14 @@ __all__ = [
     "data_plan", "task_plan", "pipeline_plan", "split", "Stage",
     # the heart
     "Plan", "Task", "PlanError", "execute", "Schedule",
-    "in_turn", "longest_path_first", "by_assignment", "greedy", "optimum",
+    "in_turn", "longest_path_first", "earliest_finish", "by_assignment", "greedy", "optimum",
     # where work runs
     "Simulated", "simulate", "simulate_pipeline", "simulate_training", "machine", "share", "close",
     # what happened
     "Run", "Trace", "Span", "Skipped", "WorkerLost",
     # what it means
     "speedup", "efficiency", "imbalance", "overhead",
-    "amdahl", "gustafson", "karp_flatt", "usl", "usl_peak", "fit",
+    "amdahl", "gustafson", "karp_flatt", "usl", "usl_peak", "dispatch_limit", "fit",
     "brent", "graham_bound", "longest_first_bound", "point_to_point", "ring_all_reduce", "tree_all_reduce",
     "pipeline_time", "pipeline_bubble", "johnson", "flow_shop_makespan", "straggler_probability", "expected_maximum",
     # measuring, drawing, learning

@@ -83,6 +83,20 @@ def karp_flatt(speedup: ArrayLike, workers: ArrayLike) -> Numbers:
     return _plain((1 / gain - 1 / p) / (1 - 1 / p))
 
 
+def dispatch_limit(cost: ArrayLike, dispatch: ArrayLike) -> Numbers:
+    """Speedup that no number of workers exceeds when one coordinator hands out every task (Denning and Buzen, 1978).
+
+    It spends `dispatch` seconds on each, so a task of `cost` seconds on its worker is finished at most every
+    `dispatch` seconds: the utilization law. Infinite when handing out costs nothing.
+
+    >>> dispatch_limit(cost=0.5, dispatch=0.01)
+    50.0
+    """
+    seconds, handing = _amount("cost", cost), _amount("dispatch", dispatch)
+    with np.errstate(divide="ignore", invalid="ignore"):  # division by 0 is the second case
+        return _plain(np.where(handing > 0, seconds / handing, np.inf))
+
+
 # ---- Time bounds for any task graph ---------------------------------------------------------------------------------
 
 

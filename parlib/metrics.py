@@ -3,6 +3,8 @@
     speedup = baseline / run      efficiency = speedup / workers
     imbalance = busiest / mean    overhead = elapsed · workers − work
 
+And one account of where the seconds of a run went: `spent`.
+
 Wherever seconds are wanted, a `Run` (its `elapsed`), a number, or a sequence of either will
 do; of a sequence, the median counts. A metric does not know whether its seconds were
 measured or simulated.
@@ -13,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Real
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .plan import check_count
 from .trace import Run, Trace
 
-__all__ = ["efficiency", "imbalance", "overhead", "speedup"]
+__all__ = ["Spent", "efficiency", "imbalance", "overhead", "spent", "speedup"]
 
 Seconds = float | Run | Sequence[float] | Sequence[Run]
 
@@ -62,6 +64,36 @@ def imbalance(run: Run | Trace) -> float:
 def overhead(run: Run) -> float:
     """Worker-seconds that were not work: elapsed · workers − work."""
     return run.elapsed * run.workers - run.trace.work
+
+
+class Spent(NamedTuple):
+    """Where the seconds of a run went: work of all workers, CPU in it, one alone, the busiest beside the others.
+
+    `alone` are seconds of tasks beside which no other ran at any moment; `busiest` are those of the
+    worker with the most work, without them. What is left of the elapsed time is overhead.
+    """
+
+    work: float
+    cpu: float
+    alone: float
+    busiest: float
+
+
+def spent(run: Run | Trace) -> Spent:
+    """Where the seconds of a run went.
+
+    >>> from parlib import Simulated, data_parallel
+    >>> spent(data_parallel(abs, range(3), workers=2, chunks=3, backend=Simulated(cost=1.0)))
+    Spent(work=3.0, cpu=3.0, alone=0.0, busiest=2.0)
+    """
+    trace = run.trace if isinstance(run, Run) else run
+    order = np.argsort(trace.started, kind="stable")
+    started, finished, worker = trace.started[order], trace.finished[order], trace.worker[order]
+    before = np.append(-np.inf, np.maximum.accumulate(finished))[: len(order)]  # when the last of those before ends
+    after = np.append(started, np.inf)[1:]
+    seconds, single = finished - started, (before <= started) & (finished <= after)
+    loads = np.bincount(worker, np.where(single, 0.0, seconds), minlength=trace.workers)
+    return Spent(trace.work, float(trace.cpu.sum()), float(seconds[single].sum()), float(loads.max()))
 
 
 def seconds_of(value: Any) -> float:

@@ -9,14 +9,16 @@ schedule leaves open, the loop decides by plan position and lowest slot.
 
 from __future__ import annotations
 
+import math
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
-from .plan import Plan, PlanError, counted, did_you_mean
+from .plan import Plan, PlanError, Task, counted, did_you_mean
 
-__all__ = ["Schedule", "by_assignment", "greedy", "in_turn", "longest_path_first", "optimum"]
+__all__ = ["Schedule", "by_assignment", "earliest_finish", "greedy", "in_turn", "longest_path_first", "optimum"]
 
 FEW = 10  # tasks for which trying every schedule takes seconds, not hours
 
@@ -75,6 +77,68 @@ def greedy(plan: Plan, workers: int, backend: Any) -> Schedule:
         chosen[name] = slot = ends.index(min(ends))
         finish[name] = free[slot] = ends[slot]
     return Schedule(rank={name: number for number, name in enumerate(chosen)}, worker=chosen)
+
+
+def earliest_finish(plan: Plan, workers: int, backend: Any) -> Schedule:
+    """HEFT: the most urgent task next, on the worker where it would be finished first, transfers included.
+
+    Urgent is a task from which the way to the end is long, in mean seconds of tasks and of
+    transfers. A task may fill a gap that is long enough for it (Topcuoglu, Hariri and Wu, 2002).
+    """
+    rows = {task.name: cost_row(plan, task, workers, backend) for task in plan.tasks}
+    finish, slots, chosen = dict[str, float](), [_Gaps() for _ in range(workers)], dict[str, tuple[float, int]]()
+    for name in _most_urgent_first(plan, rows, workers, backend):
+        task = plan.tasks[plan.position[name]]
+        options = []
+        for slot in range(workers):
+            arrivals = (
+                finish[need] + transfer(task, need, backend, chosen[need][1] != slot) for need in plan.graph[name]
+            )
+            start = slots[slot].earliest(max([task.release, *arrivals]), rows[name][slot])
+            options.append((start + rows[name][slot], slot, start))
+        finish[name], slot, start = min(options)
+        slots[slot].take(start, finish[name])
+        chosen[name] = start, slot
+    in_time = sorted(chosen, key=chosen.__getitem__)
+    return Schedule({name: n for n, name in enumerate(in_time)}, {name: slot for name, (_, slot) in chosen.items()})
+
+
+def _most_urgent_first(plan: Plan, rows: Mapping[str, list[float]], workers: int, backend: Any) -> list[str]:
+    """The tasks by the mean seconds from their start to the end of the plan, longest first (the upward rank)."""
+    mean = {name: sum(row) / len(row) for name, row in rows.items()}
+    rank = dict(mean)
+    for name in reversed(list(TopologicalSorter(plan.graph).static_order())):
+        for need in plan.graph[name]:
+            way = transfer(plan.tasks[plan.position[name]], need, backend, workers > 1) + rank[name]
+            rank[need] = max(rank[need], mean[need] + way)
+    order = {name: number for number, name in enumerate(TopologicalSorter(plan.graph).static_order())}
+    return sorted(rank, key=lambda name: (-rank[name], order[name]))  # of equals, whoever is needed comes first
+
+
+class _Gaps:
+    """The time of one worker: which stretches are taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[float, float]] = []  # in order
+
+    def earliest(self, ready: float, seconds: float) -> float:
+        """The first moment from `ready` on with so many seconds free."""
+        for begin, end in self.taken:
+            if ready + seconds <= begin:
+                return ready
+            ready = max(ready, end)
+        return ready
+
+    def take(self, begin: float, end: float) -> None:
+        insort(self.taken, (begin, end))
+
+
+def transfer(task: Task, need: str, backend: Any, elsewhere: bool) -> float:
+    """Seconds until a value that `task` needs has arrived, as far as the plan tells its size; 0 if made where it is."""
+    if not elsewhere or need not in task.needs:
+        return 0.0
+    nbytes = task.needs[need] if isinstance(task.needs, Mapping) else 0
+    return getattr(backend, "latency", 0.0) + nbytes / getattr(backend, "bandwidth", math.inf)
 
 
 def optimum(plan: Plan, workers: int, backend: Any) -> Schedule:

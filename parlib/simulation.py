@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .blas import one_thread
 from .plan import Plan, PlanError, Task, check_seconds, counted, did_you_mean
 from .trace import Done
 from .worker import Report, perform
@@ -148,13 +149,17 @@ class SimulatedCrew:
         self.coming: list[tuple[float, int, Done]] = []  # a heap: the next to finish first
         self.factor = self._stragglers()
         self.source = "simulated"
+        self.times = False  # whether tasks must be run to know how long they take
         self._check(workers)
 
     def __enter__(self) -> SimulatedCrew:
+        if self.times:
+            one_thread.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        if self.times:
+            one_thread.__exit__()
 
     @property
     def running(self) -> bool:
@@ -238,6 +243,7 @@ class SimulatedCrew:
                 )
         for task in self.plan.tasks:
             seconds = self.place.seconds(task, self.plan)
+            self.times = self.times or seconds is None
             if seconds is None and task.fn is None:
                 raise PlanError(f"task {task.name!r} has neither a function to time nor a cost: give it one of them")
             if isinstance(seconds, tuple) and len(seconds) < workers:

@@ -57,7 +57,7 @@ def made_up_run(result, workers, elapsed, source="measured"):
 def made_up_sweep(*raw, **more):
     facts = {"workload": "bread", "spends": "waiting", "backend": "threads", "source": "measured"}
     facts |= {"machine": "a stove", "cores": 2, "versions": "Python 3", "when": "2025-01-02 03:04"}
-    return Sweep(**facts | more, raw=tuple(map(Sample._make, raw)))
+    return Sweep(**facts | more, raw=tuple(Sample(*one) for one in raw))
 
 
 BREAD = made_up_sweep((None, 5, 8.0), (1, 5, 9.0), (2, 5, 4.0), (None, 5, 8.0), (1, 5, 11.0), (2, 5, 6.0))

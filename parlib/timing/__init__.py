@@ -4,6 +4,8 @@
     Measurement(workload)  the same in a process of its own, while the notebook stays free
     Sweep                  what came of it: raw seconds, speedups
     record, recorded       keep a sweep in a file
+    diagnose(sweep)        what holds the speedup back
+    calibrate()            this machine as a simulated one
 
 `fair` holds the rules of the contest, `sweeps` what it leaves behind, `records` what is kept, and
 `child` the process of its own. None of them knows what a workload computes.
@@ -16,12 +18,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..host import Machine, machine
+from .calibration import Calibrated, Comparison, calibrate
 from .child import Measurement
+from .diagnosis import Diagnosis, diagnose
 from .fair import BUDGET, Contest, Tally, contest_of
 from .records import keep, kept, record, recorded
 from .sweeps import Sample, Sweep
 
-__all__ = ["Measurement", "Sample", "Sweep", "record", "recorded", "sweep"]
+__all__ = [
+    "Calibrated",
+    "Comparison",
+    "Diagnosis",
+    "Measurement",
+    "Sample",
+    "Sweep",
+    "calibrate",
+    "diagnose",
+    "record",
+    "recorded",
+    "sweep",
+]
 
 
 def sweep(

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from ..backends import find
 from ..blas import one_thread
 from ..host import Machine, machine
+from ..metrics import spent
 from ..plan import check_count, check_seconds, counted
 from ..schedule import execute
 from ..trace import Run
@@ -108,13 +109,14 @@ class Contest:
             started = clock()
             answer = self.serial(size) if workers is None else self.run(workers, size)
             seconds = clock() - started
-        backend, source = "serial", "measured"
+        backend, source, account = "serial", "measured", None
         if isinstance(answer, Run):
+            account = spent(answer)
             backend, source, seconds, answer = answer.backend, answer.source, answer.elapsed, answer.result
         elif workers is not None:
             raise TypeError(f"a sweep needs a function (workers, size) that returns a Run, not {answer!r}")
         self._compare(answers.setdefault(size, (answer, source)), answer, source, size, workers)
-        return Lap(Sample(workers, size, seconds), backend, source, warm_up=False)
+        return Lap(Sample(workers, size, seconds, account), backend, source, warm_up=False)
 
     def _compare(self, first: tuple[Any, str], answer: Any, source: str, size: Any, workers: int | None) -> None:
         if source != first[1]:

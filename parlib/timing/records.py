@@ -11,6 +11,7 @@ Of a function that a learner wrote it is not: under the same name it may be anot
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -19,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from ..host import machine
+from ..metrics import Spent
 from ..plan import did_you_mean
 from ..state import here
 from .sweeps import Sample, Sweep, story, versions
 
-__all__ = ["keep", "kept", "record", "recorded"]
+__all__ = ["keep", "kept", "kept_sweeps", "record", "recorded"]
 
 SHIPPED = Path(__file__).parent.parent / "recorded"
 
@@ -73,12 +75,16 @@ def _letters(name: str) -> str:
 
 def as_data(sweep: Sweep) -> dict[str, Any]:
     """A sweep as plain JSON data."""
-    return asdict(sweep) | {"raw": [[one.workers, _plain(one.size), one.seconds] for one in sweep.raw]}
+    return asdict(sweep) | {"raw": [[one.workers, _plain(one.size), *one[2:]] for one in sweep.raw]}
 
 
 def from_data(data: dict[str, Any]) -> Sweep:
     """A sweep from plain JSON data; a size that was a tuple became a list on the way, and is a tuple again."""
-    return Sweep(**data | {"raw": tuple(Sample(one[0], _whole(one[1]), one[2]) for one in data["raw"])})
+    return Sweep(**data | {"raw": tuple(_sample(*one) for one in data["raw"])})
+
+
+def _sample(workers: int | None, size: Any, seconds: float, spent: Sequence[float] | None = None) -> Sample:
+    return Sample(workers, _whole(size), seconds, None if spent is None else Spent(*spent))
 
 
 def _plain(size: Any) -> Any:
@@ -110,6 +116,13 @@ def keep(workload: Any, backend: Any, chunks: int | None, sweep: Sweep) -> None:
         here().put(SECTION, label, as_data(sweep))
 
 
+def kept_sweeps() -> list[Sweep]:
+    """All that was measured before, in this kernel and here by this machine and these versions; the latest first."""
+    noted = {label: from_data(data) for label, data in here().section(SECTION).items() if label.endswith(_place())}
+    every = [*noted.items(), *((label, sweep) for (_, label), sweep in _kept.items())]  # the kernel's own is newer
+    return sorted(dict(every).values(), key=lambda sweep: sweep.when, reverse=True)
+
+
 SECTION = "sweeps"  # of the learner's notes
 
 
@@ -124,4 +137,8 @@ def _ours(workload: Any) -> bool:
 
 def _label(workload: Any, backend: str, chunks: int | None) -> str:
     cut = "" if chunks is None else f" in {chunks} chunks"
-    return f"{workload.name} on {backend}{cut}, {story(machine(watch=0))}, {versions()}"
+    return f"{workload.name} on {backend}{cut}{_place()}"
+
+
+def _place() -> str:
+    return f", {story(machine(watch=0))}, {versions()}"

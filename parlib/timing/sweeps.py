@@ -19,17 +19,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..host import Machine
+from ..metrics import Spent
 from ..plan import counted
 
 __all__ = ["Sample", "Sweep", "story", "versions"]
 
 
 class Sample(NamedTuple):
-    """One run: on how many workers (None: the serial baseline), of which size, in how many seconds."""
+    """One run: on how many workers (None: the serial baseline), of which size, in how many seconds, spent on what."""
 
     workers: int | None
     size: Any
     seconds: float
+    spent: Spent | None = None  # None: nobody looked
 
 
 @dataclass(frozen=True, repr=False)
