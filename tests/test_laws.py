@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parlib import laws
+from parlib import laws, simulate
 from parlib.laws import (
     amdahl,
     brent,
+    dispatch_limit,
     expected_maximum,
     fit,
     flow_shop_makespan,
@@ -55,6 +56,12 @@ def test_gustafson_gives_the_numbers_of_his_paper():
     # 1024 workers, serial fractions 0.4 to 0.8 percent: scaled speedups 1016 to 1020 (Gustafson, 1988).
     assert gustafson(1024, 0.004) == pytest.approx(1020, abs=0.5)
     assert gustafson(1024, 0.008) == pytest.approx(1016, abs=0.5)
+
+
+def test_one_coordinator_keeps_as_many_workers_busy_as_tasks_are_long():
+    assert dispatch_limit(1.0, 0.25) == 4.0
+    assert dispatch_limit([1.0, 2.0], 0.0).tolist() == [math.inf, math.inf]
+    assert 1000 / simulate([1.0] * 1000, 100, dispatch=0.25).elapsed == pytest.approx(4, rel=0.01)
 
 
 @given(workers_, fractions)

@@ -1,6 +1,9 @@
 """An order decides between ready tasks; the best of them agrees with brute force, and none beats it."""
 
 import itertools
+import random
+from functools import cache
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +16,9 @@ from parlib import (
     Schedule,
     Simulated,
     Task,
+    brent,
     by_assignment,
+    earliest_finish,
     execute,
     graham_bound,
     greedy,
@@ -25,7 +30,7 @@ from parlib import (
 
 tiny = plans(most=4, release=st.integers(0, 3))
 crews = st.integers(1, 3)
-ORDERS = [in_turn, longest_path_first, greedy, optimum]
+ORDERS = [in_turn, longest_path_first, greedy, earliest_finish, optimum]
 
 
 def seconds(plan, workers, order, machine=None):
@@ -58,6 +63,102 @@ def test_the_optimum_is_as_fast_as_the_best_of_all_schedules(plan, workers):
     assert seconds(plan, workers, optimum) == brute_force(plan, workers)
 
 
+def second_by_second(plan, workers):
+    """The shortest run of all, by a search without schedules: each second, start whom you like, or none."""
+    left = {task.name: int(task.cost) for task in plan.tasks}
+
+    @cache
+    def to_the_end(done, running):
+        if len(done) == len(left):
+            return 0
+        taken = {name for name, _ in running}
+        ready = [n for n in left if n not in done and n not in taken and done.issuperset(plan.graph[n])]
+        crews = [crew for size in range(workers - len(running) + 1) for crew in itertools.combinations(ready, size)]
+        best = float("inf")
+        for crew in crews:
+            after = [(name, more - 1) for name, more in (*running, *((name, left[name]) for name in crew))]
+            if after:
+                still = tuple(sorted((name, more) for name, more in after if more))
+                best = min(best, 1 + to_the_end(done | {name for name, more in after if not more}, still))
+        return best
+
+    return to_the_end(frozenset(), ())
+
+
+@settings(max_examples=25, deadline=None)
+@given(plans(most=8, cost=st.integers(1, 3)), st.integers(1, 3))
+def test_up_to_eight_tasks_no_order_beats_a_search_second_by_second_and_the_optimum_meets_it(plan, workers):
+    best = second_by_second(plan, workers)
+    assert seconds(plan, workers, optimum) == best
+    assert all(seconds(plan, workers, order) >= best for order in ORDERS)
+
+
+# ---- Random graphs --------------------------------------------------------------------------------------------------
+
+
+def ordered_graph(tasks, chance, seed):
+    """Every task waits for each one before it with the same chance, and takes 1 to 10 s (Erdős and Rényi, 1959)."""
+    dice = random.Random(seed)
+    waits = [[f"t{first}" for first in range(task) if dice.random() < chance] for task in range(tasks)]
+    return Plan([Task(f"t{n}", None, after=waits[n], cost=dice.randint(1, 10)) for n in range(tasks)], keep=())
+
+
+@pytest.mark.parametrize("workers", [2, 4, 8])
+@pytest.mark.parametrize("chance", [0.05, 0.1, 0.2])
+def test_critical_path_first_stays_close_to_what_no_schedule_can_beat(chance, workers):
+    ratios = []
+    for seed in range(40):
+        plan = ordered_graph(50, chance, seed)
+        low, high = brent(plan.work, plan.depth, workers)
+        for order in (in_turn, longest_path_first):
+            assert low <= seconds(plan, workers, order) <= high
+        ratios.append(seconds(plan, workers, longest_path_first) / low)
+    assert mean(ratios) <= 1.03
+
+
+# ---- Where a task is finished first ---------------------------------------------------------------------------------
+
+
+def published_example():
+    """Ten tasks, three unequal workers, and what each value weighs (Topcuoglu, Hariri and Wu, 2002, figure 2)."""
+    costs = [(14, 16, 9), (13, 19, 18), (11, 13, 19), (13, 8, 17), (12, 13, 10)]
+    costs += [(13, 16, 9), (7, 15, 11), (5, 11, 14), (18, 12, 20), (21, 7, 16)]
+    edges = {2: {1: 18}, 3: {1: 12}, 4: {1: 9}, 5: {1: 11}, 6: {1: 14}, 7: {3: 23}, 8: {2: 19, 4: 27, 6: 15}}
+    edges |= {9: {2: 16, 4: 23, 5: 13}, 10: {7: 17, 8: 11, 9: 13}}
+    needs = {task: {f"n{need}": size for need, size in edges.get(task, {}).items()} for task in range(1, 11)}
+    return Plan([Task(f"n{task}", None, needs[task], cost=costs[task - 1]) for task in needs])
+
+
+def test_the_published_example_takes_eighty():
+    plan, machine = published_example(), Simulated(bandwidth=1.0)
+    run = execute(plan, 3, machine, order=earliest_finish)
+    assert run.elapsed == 80
+    starts = {span.task: (span.worker + 1, span.started) for span in run.trace.spans}
+    published = {"n1": (3, 0), "n4": (2, 18), "n3": (3, 9), "n2": (1, 27), "n6": (2, 26), "n10": (2, 73)}
+    assert {task: starts[task] for task in published} == published
+
+
+def test_on_the_published_example_it_beats_the_orders_that_do_not_look_ahead():
+    plan, machine = published_example(), Simulated(bandwidth=1.0)
+    assert all(seconds(plan, 3, order, machine) > 80 for order in (in_turn, longest_path_first, greedy))
+
+
+def test_a_value_too_heavy_to_move_keeps_its_readers_where_it_was_made():
+    plan = Plan([Task("a", None, cost=1), *(Task(f"b{n}", None, {"a": 100}, cost=1) for n in range(3))])
+    near, far = Simulated(bandwidth=10.0), Simulated(bandwidth=1000.0)
+    assert set(earliest_finish(plan, 3, near).worker.values()) == {0}
+    assert set(earliest_finish(plan, 3, far).worker.values()) == {0, 1, 2}
+
+
+def test_a_short_task_fills_a_gap_that_is_long_enough():
+    costs = {"a": (2, 9), "b": (9, 3), "c": (2, 9), "d": (1, 9)}
+    needs = {"b": {"a": 1}, "c": {"b": 1}}
+    plan = Plan([Task(name, None, needs.get(name, {}), cost=row) for name, row in costs.items()])
+    run = execute(plan, 2, Simulated(bandwidth=1.0), order=earliest_finish)
+    assert run.elapsed == 2 + 1 + 3 + 1 + 2  # d, the least urgent, is done on worker 0 while that waits for b
+    assert {span.worker for span in run.trace.spans if span.task == "d"} == {0}
+
+
 @settings(max_examples=20, deadline=None)
 @given(plans(most=4, cost=st.tuples(st.integers(1, 5), st.integers(1, 5))))
 def test_the_optimum_knows_that_workers_differ(plan):
@@ -78,7 +179,7 @@ def test_no_order_beats_the_optimum_and_none_is_worse_than_grahams_bound(plan, w
     for order in ORDERS:
         taken = seconds(plan, workers, order)
         assert best <= taken
-        if order is not greedy and not any(task.release for task in plan.tasks):
+        if order not in (greedy, earliest_finish) and not any(task.release for task in plan.tasks):
             assert taken <= graham_bound(workers) * best + 1e-9
 
 

@@ -87,9 +87,20 @@ def test_shorter_tasks_may_take_longer():
     assert execute(plan, 3, Simulated()).elapsed == 13
 
 
-def grahams_nine(*costs):
+def test_less_to_wait_for_may_take_longer():
+    plan = grahams_nine(3, 2, 2, 2, 4, 4, 4, 4, 9, waiting=(7, 8))  # 5 and 6 wait for nobody
+    assert execute(plan, 3, Simulated()).elapsed == 16
+
+
+def test_another_list_may_take_longer():
+    plan = grahams_nine(3, 2, 2, 2, 4, 4, 4, 4, 9)
+    rank = {f"T{number}": place for place, number in enumerate((1, 2, 4, 5, 6, 3, 9, 7, 8))}
+    assert execute(plan, 3, Simulated(), order=lambda *_: Schedule(rank)).elapsed == 14
+
+
+def grahams_nine(*costs, waiting=(5, 6, 7, 8)):
     """The tasks of his anomalies: 5 to 8 wait for 4, and 9 waits for 1 (Graham, 1969)."""
-    waits = {number: ["T4"] for number in (5, 6, 7, 8)} | {9: ["T1"]}
+    waits = {number: ["T4"] for number in waiting} | {9: ["T1"]}
     return Plan(
         [Task(f"T{number}", None, after=waits.get(number, ()), cost=cost) for number, cost in enumerate(costs, 1)]
     )
