@@ -29,7 +29,7 @@ class PlanError(ValueError):
     """A plan that cannot be carried out, found before anything ran."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """One piece of work: a function, and the names of the values it needs.
 
@@ -191,10 +191,12 @@ class Plan:
             if name not in self.position and (name not in self.inputs or name in task.after):
                 known = [*self.position, *self.inputs]
                 raise PlanError(f"task {task.name!r} needs {name!r}, which nobody makes{did_you_mean(name, known)}")
-        needed = [name for name in task.needs if name in self.position]
-        return tuple(dict.fromkeys((*needed, *task.after)))
+        names = tuple(dict.fromkeys((*(name for name in task.needs if name in self.position), *task.after)))
+        return task.needs if names == task.needs else names  # the same tuple twice would take more room
 
     def _refuse_cycles(self) -> None:
+        if all(self.position[need] < place for place, needs in enumerate(self.graph.values()) for need in needs):
+            return  # everything is listed after what it needs, as in most plans
         try:
             TopologicalSorter(self.graph).prepare()
         except CycleError as error:

@@ -16,12 +16,15 @@ from __future__ import annotations
 import heapq
 import time
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
+
+import numpy as np
 
 from .backends import Serial, count_workers, find
 from .orders import Schedule, in_turn
@@ -158,7 +161,11 @@ class Job:
         self.values = dict(plan.inputs)
         self.readers = Counter(name for task in plan.tasks for name in task.needs)
         self.readers.update(plan.keep)
-        self.rows: list[tuple[Any, ...]] = []  # what becomes the trace
+        self.names: list[str] = []  # with the next four, what becomes the trace
+        self.kinds: list[str] = []
+        self.slots: list[int] = []
+        self.times = array("d")  # five of each task: a row of plain numbers takes a quarter of the room of objects
+        self.errors: dict[int, str] = {}  # by place in the trace
         self.error: BaseException | None = None  # what ended the run
         self.failed: str | None = None  # the task that did
         self.stopped = self.nested = False
@@ -200,7 +207,12 @@ class Job:
             if not isinstance(error, WorkerLost):  # which says itself whom it means
                 add_note(error, f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
             value = _gap(task, error)
-        self.rows.append((task.name, task.kind, *done[1:2], *done[4:9], error and describe(error)))
+        if error is not None:
+            self.errors[len(self.names)] = describe(error)
+        self.names.append(task.name)
+        self.kinds.append(task.kind)
+        self.slots.append(done.slot)
+        self.times.extend(done[4:9])
         self._keep(task.name, value)
         self.nested = self.nested or done.nested
         if error is not None and self.error is None and (not self.skipping or isinstance(error, FATAL)):
@@ -233,10 +245,10 @@ class Job:
         return {name: self.values[name] for name in self.plan.keep if name in self.values}
 
     def _run(self, result: Any) -> Run:
-        names, kinds, *columns, errors = zip(*self.rows, strict=True) if self.rows else [()] * 9
-        texts = {number: text for number, text in enumerate(errors) if text}
-        crew, place = self.crew, self.place
-        trace = Trace(names, *columns, kinds=kinds, errors=texts, workers=self.workers, source=crew.source)
+        crew, place, names = self.crew, self.place, list(self.names)
+        more: Any = {"kinds": list(self.kinds), "errors": dict(self.errors), "source": crew.source}
+        columns = np.array(self.times).reshape(-1, 5).T.copy()
+        trace = Trace(names, self.slots, *columns, workers=self.workers, **more)
         story = {"failed": self.failed, "stopped": self.stopped, "noun": place.noun}
         return Run(result, trace, self.plan, place.name, crew.clock(), self.workers, crew.bill, **story)
 

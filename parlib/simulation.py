@@ -145,6 +145,7 @@ class SimulatedCrew:
         self.place, self.plan, self.now = place, plan, 0.0
         self.free = [place.startup] * workers  # when each worker is free
         self.coordinator = 0.0  # when the coordinator is free
+        self.moves = place.latency > 0 or place.bandwidth < math.inf  # whether values take time to move
         self.made: dict[str, tuple[int, float, int]] = {}  # by value: who made it, when, how many bytes
         self.coming: list[tuple[float, int, Done]] = []  # a heap: the next to finish first
         self.factor = self._stragglers()
@@ -172,9 +173,9 @@ class SimulatedCrew:
 
     def submit(self, task: Task, slot: int, values: list[Any]) -> None:
         """Work out when `slot` will have finished `task`, and what it makes."""
-        self.coordinator = max(self.coordinator, self.now, self.free[slot]) + self.place.dispatch
-        arrivals = (self._arrival(task, name, value, slot) for name, value in zip(task.needs, values, strict=True))
-        started = max(self.coordinator, *arrivals, self.now)
+        self.coordinator = started = max(self.coordinator, self.now, self.free[slot]) + self.place.dispatch
+        if self.moves:
+            started = max([started, *(self._arrival(task, need, slot) for need in task.needs)])
         report, seconds = self._do(task, values, slot)
         speed = self.place.speed(task, slot)
         finished = started + (self.place.overhead + seconds) / speed * self.factor[self.plan.position[task.name]]
@@ -192,7 +193,8 @@ class SimulatedCrew:
         done = []
         while self.coming and self.coming[0][0] == self.now:
             done.append(heapq.heappop(self.coming)[2])
-            self.made[done[-1].task.name] = done[-1].slot, self.now, self._bytes(done[-1].value)
+        if self.moves:
+            self.made |= {one.task.name: (one.slot, self.now, self._bytes(one.value)) for one in done}
         return done
 
     def stop(self, grace: float) -> list[Done]:
@@ -213,11 +215,11 @@ class SimulatedCrew:
             seconds = report.finished - report.started
         return report, seconds
 
-    def _arrival(self, task: Task, name: str, value: Any, slot: int) -> float:
-        maker, finished, size = self.made.get(name, (slot, 0.0, 0))
+    def _arrival(self, task: Task, need: str, slot: int) -> float:
+        maker, finished, size = self.made.get(need, (slot, 0.0, 0))
         if maker == slot:
             return finished
-        size = task.needs[name] if isinstance(task.needs, Mapping) else size
+        size = task.needs[need] if isinstance(task.needs, dict) else size
         return finished + self.place.latency + size / self.place.bandwidth
 
     def _bytes(self, value: Any) -> int:
