@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -23,9 +23,24 @@ import psutil
 from .report import Target, row
 
 TITLE = "Slider to pixels"
-CODE = "from parlib import explore\nfrom parlib.workloads import bakery\nexplore(bakery.busy)"
-KEYS = {"workers": (0, ("ArrowRight", "ArrowLeft"), 10), "data size": (1, ("ArrowRight", "ArrowLeft"), 1)}
-"""By name: which slider of the cell, the keys up and down, and how many presses before it turns round."""
+EXPLORE = "from parlib import explore\nfrom parlib.workloads import bakery\nexplore(bakery.busy)"
+LAWS = "from parlib import explore_laws, recorded\nexplore_laws(recorded('bakery.waiting'), workers=1_000_000)"
+
+
+class Slider(NamedTuple):
+    """A panel, which slider of it, the keys there and back, and how many presses before it turns round."""
+
+    code: str
+    number: int
+    keys: tuple[str, str]
+    turn: int
+
+
+SLIDERS = {
+    "The workers slider of `explore`": Slider(EXPLORE, 0, ("ArrowRight", "ArrowLeft"), 10),
+    "The data size slider of `explore`": Slider(EXPLORE, 1, ("ArrowRight", "ArrowLeft"), 1),
+    "The workers slider of `explore_laws`, at a million": Slider(LAWS, 0, ("ArrowLeft", "ArrowRight"), 3),
+}
 
 PAUSE = 0.35  # seconds between two presses: time to settle, and too short for a measurement to begin
 WARM = 6  # presses that are not counted
@@ -34,41 +49,40 @@ SCALES = {"full": 60, "quick": 20, "mini": 2}
 
 
 def sections(scale: str) -> dict[str, Callable[[], dict[str, Any]]]:
-    return {f"The {name} slider of `explore`": partial(press, name, SCALES[scale]) for name in KEYS}
+    return {title: partial(press, slider, SCALES[scale]) for title, slider in SLIDERS.items()}
 
 
-def press(name: str, times: int) -> dict[str, Any]:
+def press(slider: Slider, times: int) -> dict[str, Any]:
     """Press keys on one slider, and note the milliseconds until the picture had changed for the last time."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from browser import Lab, opened
 
     with tempfile.TemporaryDirectory() as root:
-        written(Path(root))
+        written(Path(root), slider.code)
         with Lab(root) as lab, opened(lab, width=1500, height=1000) as page:
             page.open("panel.ipynb")
             page.run_all()
-            return pressed(page, name, times)
+            return pressed(page, slider, times)
 
 
-def written(root: Path) -> None:
+def written(root: Path, code: str) -> None:
     """A notebook with a panel in it."""
     import nbformat
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, root / "panel.ipynb")
 
 
-def pressed(page: Any, name: str, times: int) -> dict[str, Any]:
-    number, (up, down), turn = KEYS[name]
-    page.slider(0, number).focus()
+def pressed(page: Any, slider: Slider, times: int) -> dict[str, Any]:
+    page.slider(0, slider.number).focus()
     page.cell(0).locator("img").wait_for()
     psutil.cpu_percent()
     for count in range(-WARM, times):
         if count == 0:
             page.cell(0).evaluate((Path(__file__).parent / "slider.js").read_text(encoding="utf-8"))
             page.page.wait_for_timeout(300)
-        page.page.keyboard.press(up if (count + WARM) // turn % 2 == 0 else down)
+        page.page.keyboard.press(slider.keys[(count + WARM) // slider.turn % 2])
         page.page.wait_for_timeout(PAUSE * 1000)
     seen = page.page.evaluate("() => window.witness.stop()")
     return delays(**seen) | {"busy": psutil.cpu_percent() / 100}

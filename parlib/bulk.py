@@ -33,7 +33,7 @@ MOST = 50_000_000
 """Spans and workers at most: their trace takes some gigabytes."""
 
 FEW = 48  # workers that are served faster one by one than in rounds
-SHORT = 24  # tasks in a round, on average, that are served faster one by one
+SHORT = 36  # tasks in a round, on average, that are served faster one by one
 PATIENCE = 64  # rounds after which that is looked at
 BATCH = 1 << 16  # tasks that are turned into Python's own numbers at a time
 
@@ -87,22 +87,21 @@ class _Bag:
             if len(self.line) < FEW or (rounds >= PATIENCE and self.served < rounds * SHORT):
                 self._one_by_one(BATCH)
             else:
-                reach = 2 * self._round(reach) + SHORT
+                reach = int(1.5 * self._round(reach)) + SHORT
                 rounds += 1
 
     def _round(self, reach: int) -> int:
         """Give the next tasks to the first workers in line, up to `reach` of them; how many it was right for."""
         first = self.line.first(min(reach, len(self.seconds) - self.served))
-        free, who = first.real, first.imag.astype(np.int64)
-        seconds = self.seconds[self.served : self.served + len(first)]
+        free, who, seconds = first.real, first.imag, self.seconds[self.served : self.served + len(first)]
         started = self._starts(free)
-        finished = started + (seconds if self.speeds is None else seconds / self.speeds[who])
+        finished = started + (seconds if self.speeds is None else seconds / self.speeds[who.astype(np.int64)])
         late = free[1:] >= np.minimum.accumulate(finished)[:-1]  # somebody is free again before, or as soon
         right = int(late.argmax()) + 1 if late.any() else len(first)
         here = slice(self.served, self.served + right)
         self.worker[here], self.free_from[here] = who[:right], free[:right]
         self.started[here], self.finished[here] = started[:right], finished[:right]
-        self.line.swap(first[:right], finished[:right] + 1j * first.imag[:right])
+        self.line.swap(first[:right], finished[:right] + 1j * who[:right])
         self.served, self.coordinator = self.served + right, float(started[right - 1])
         return right
 
@@ -118,15 +117,18 @@ class _Bag:
         here = slice(self.served, min(self.served + most, len(self.seconds)))
         heap, coordinator, dispatch = self.line.as_heap(), self.coordinator, self.dispatch
         speeds = None if self.speeds is None else self.speeds.tolist()
-        rows = []
+        columns: tuple[list[Any], ...] = [], [], [], []
+        worker, free_from, started, ended = columns
         for seconds in self.seconds[here].tolist():
             free, who = heap[0]
-            coordinator = max(coordinator, free) + dispatch
+            coordinator = (free if free > coordinator else coordinator) + dispatch
             finished = coordinator + (seconds if speeds is None else seconds / speeds[who])
             heapq.heapreplace(heap, (finished, who))
-            rows.append((who, free, coordinator, finished))
-        columns = self.worker, self.free_from, self.started, self.finished
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            worker.append(who)
+            free_from.append(free)
+            started.append(coordinator)
+            ended.append(finished)
+        for column, values in zip((self.worker, self.free_from, self.started, self.finished), columns, strict=True):
             column[here] = values
         self.line.take_heap(heap)
         self.served, self.coordinator = here.stop, coordinator
@@ -193,7 +195,7 @@ def simulate_pipeline(
         for stage, crew in enumerate(crews):
             for turn in range(crew):
                 arrived = finished[stage - 1, turn::crew] if stage else 0.0
-                finished[stage, turn::crew] = _in_line(arrived, costs[stage, turn::crew])
+                _in_line(arrived, costs[stage, turn::crew], finished[stage, turn::crew])
     else:
         _with_buffer(finished, costs, crews, check_buffer(buffer))
     first = np.cumsum([0, *crews[:-1]])  # the first worker of each stage
@@ -211,10 +213,12 @@ def simulate_pipeline(
     return Trace(names, worker, *times, kinds=kinds, workers=sum(crews), source="simulated")
 
 
-def _in_line(arrived: Any, seconds: np.ndarray) -> np.ndarray:
-    """When each item is finished by the one worker who takes them in turn."""
-    done = np.cumsum(seconds)  # as if the worker never waited; then wait for the latest arrival so far
-    return done + np.maximum.accumulate(arrived - (done - seconds))
+def _in_line(arrived: Any, seconds: np.ndarray, finished: np.ndarray) -> None:
+    """Fill in when each item is finished by the one worker who takes them in turn."""
+    np.cumsum(seconds, out=finished)  # as if the worker never waited; then wait for the latest arrival so far
+    wait = arrived - finished
+    wait += seconds
+    finished += np.maximum.accumulate(wait, out=wait)
 
 
 def _with_buffer(finished: np.ndarray, costs: np.ndarray, crews: list[int], buffer: int) -> None:
