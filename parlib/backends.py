@@ -132,8 +132,8 @@ class Crew:
                 return self.courier.open(future.result(), slot)
             except Exception as problem:
                 error = problem
-        if isinstance(error, BrokenExecutor):
-            error = lost([task.name] if isinstance(error, ProcessEnded) else self._suspects(task))
+        if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":  # Dask's word for the same
+            error = lost(self._suspects(task) if self.dead is not None else [task.name])
         now = time.perf_counter()
         return Report(None, error, now, now, 0.0, False)
 

@@ -271,6 +271,7 @@ class Fit:
     errors: Mapping[str, float]
     residual: float
     law: str
+    superlinear: bool = False  # whether a point lies above the ideal line
 
     def speedup(self, workers: ArrayLike) -> Numbers:
         """The fitted law at these numbers of workers; unlike the law itself it also takes a superlinear fit."""
@@ -278,7 +279,8 @@ class Fit:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {self.parameters[name]:.3g} ± {self.errors[name]:.1g}" for name in self.parameters)
-        return f"<Fit: {self.law}, {found}, residual {self.residual:.2g}>"
+        said = ", superlinear: more than n times as fast on n workers" if self.superlinear else ""
+        return f"<Fit: {self.law}, {found}, residual {self.residual:.2g}{said}>"
 
 
 def fit(law: str | Callable[..., Numbers], workers: ArrayLike, speedups: ArrayLike) -> Fit:
@@ -296,8 +298,8 @@ def fit(law: str | Callable[..., Numbers], workers: ArrayLike, speedups: ArrayLi
     found = _least_squares(chosen, p, gains)
     distance = gains - chosen.curve(p, *found)
     errors = _standard_errors(chosen.slopes(p, *found), distance)
-    names = chosen.parameters
-    return Fit(dict(zip(names, found.tolist())), dict(zip(names, errors.tolist())), _root_mean_square(distance), name)
+    by_name, doubts = (dict(zip(chosen.parameters, row.tolist())) for row in (found, errors))
+    return Fit(by_name, doubts, _root_mean_square(distance), name, bool((gains > p).any()))
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,24 @@ def test_a_dask_client_gives_a_task_its_own_exception(cluster):
         data_parallel(generator, [1], workers=1, backend=cluster)
 
 
+def test_a_dask_worker_that_dies_is_lost_like_any_other():
+    distributed = pytest.importorskip("distributed", reason="pip install 'parlib[dask]'")
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with warnings.catch_warnings(), dask_setting("distributed.scheduler.allowed-failures", 0):
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(**settings) as local, distributed.Client(local) as client:
+            with pytest.raises(WorkerLost) as caught:
+                data_parallel(leave, [0, 1, 2], workers=1, chunks=3, backend=client)
+            assert caught.value.tasks == ("leave[2:3]",)
+            assert data_parallel(cube, [1, 2], backend=client).result == [1, 8]
+
+
+def dask_setting(name, value):
+    import dask
+
+    return dask.config.set({name: value})
+
+
 def generator(item):
     return (one for one in [item])
 

@@ -322,6 +322,8 @@ def test_errors_shrink_as_points_are_added_and_tell_the_true_spread():
 
 def test_a_superlinear_speedup_gives_a_parameter_below_zero_and_still_draws_its_curve():
     found = fit(amdahl, [1, 2, 4], [1, 2.2, 4.9])
+    assert repr(found).endswith(", superlinear: more than n times as fast on n workers>")
+    assert not fit(amdahl, [1, 2, 4], [1, 1.9, 3.5]).superlinear
     assert found.parameters["serial_fraction"] < 0
     assert found.speedup(4) == pytest.approx(4.9, abs=0.1)
     assert found.speedup([1, 2]).shape == (2,)
