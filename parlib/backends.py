@@ -254,7 +254,9 @@ class Dask(_Local):
         self._given = client
 
     def count(self) -> int:
-        return sum(self._given.nthreads().values()) if self._given else usable_cores()
+        if self._given is None:
+            return usable_cores()
+        return sum(self._given.nthreads().values()) or 1  # its workers may be starting again
 
     def hire(self, plan: Plan, workers: int, began: float) -> Crew:
         executor = self._client(workers).get_executor()
