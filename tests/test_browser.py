@@ -172,6 +172,40 @@ def test_the_kernel_stays_free_while_the_panel_measures(notebook):
     expect(status(page)).to_have_text(SIMULATED)
 
 
+# ---- The laws -------------------------------------------------------------------------------------------------------
+
+LAWS = "from parlib import explore_laws, recorded\nexplore_laws([recorded('bakery.waiting'), recorded('bakery.busy')])"
+
+
+def test_the_laws_move_by_keyboard_to_a_million_workers_and_exact_points_follow_and_are_kept(notebook):
+    page = notebook(LAWS)
+    shown = page.page.locator("img[alt*='strong scaling']")
+    for name in ("workers", "data size (items)", "serial fraction", "overhead per task", "latency", "bandwidth"):
+        expect(slider(page, name)).to_have_attribute("aria-valuetext", re.compile(r"\d"))
+    expect(page.page.get_by_role("combobox", name="measured points")).to_be_visible()
+    slider(page, "workers").press("End")
+    expect(slider(page, "workers")).to_have_attribute("aria-valuetext", "1 million")
+    expect(shown).to_have_attribute("alt", re.compile("1,000,000 workers marked"))
+    expect(status(page)).to_have_text(re.compile("^Calculated: 1,000,000 workers .* simulated, "))
+    expect(shown).to_have_attribute("src", re.compile("^data:image/webp"))  # at rest: the one that is kept
+    before = status(page).inner_text()
+    slider(page, "latency").press("ArrowRight")
+    expect(status(page)).not_to_have_text(before)
+    expect(status(page)).to_have_text(re.compile("simulated"))
+    expect(shown).to_have_attribute("src", re.compile("^data:image/webp"))
+    (data,) = saved(page)
+    assert "1,000,000 workers marked" in "".join(data["text/html"])
+    assert page.page.page_errors == page.page.offsite == []
+
+
+def saved(page):
+    """The pictures of the only cell, as they are in the saved notebook."""
+    page.save()
+    path = page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    (cell,) = json.loads((Path(page.lab.root) / path).read_text("utf-8"))["cells"]
+    return [output["data"] for output in cell["outputs"] if "image/png" in output["data"]]
+
+
 # ---- For everybody, and for later -----------------------------------------------------------------------------------
 
 NOW = "document.activeElement"
@@ -202,11 +236,8 @@ def test_the_last_picture_survives_in_the_saved_notebook_and_is_there_without_a_
     page = notebook(PANEL)
     press(page, slider(page, "workers"), "ArrowRight")
     expect(picture(page)).to_have_attribute("src", re.compile("^data:image/webp"))  # at rest: the one that is kept
-    page.save()
+    assert ["timeline of 5 workers" in "".join(data["text/html"]) for data in saved(page)] == [True]
     path = page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
-    (cell,) = json.loads((Path(page.lab.root) / path).read_text("utf-8"))["cells"]
-    kept = [output["data"] for output in cell["outputs"] if "image/png" in output["data"]]
-    assert ["timeline of 5 workers" in "".join(data["text/html"]) for data in kept] == [True]
     page.shut_down()
     page.open(path)
     expect(picture(page)).to_have_attribute("alt", re.compile("timeline of 5 workers"))

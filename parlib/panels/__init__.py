@@ -1,11 +1,16 @@
 """What if I turn this knob? A panel answers at once with a simulation, and soon after with a measurement.
 
-    model       what is simulated, what is known, what to say      (numbers)
-    measuring   when to measure, in a process of its own           (waits for rest, ends on a move)
-    board       the picture, redrawn within a blink                (matplotlib, its background kept)
-    view        controls, picture and status on the page           (ipywidgets)
+    explore       a workload on a few workers             explore_laws   the laws on up to a million
+    model         simulated and known       (numbers)     law_model      calculated and simulated   (numbers)
+                                                          evidence       measured points, fitted laws
+    board         curve and timeline        (picture)     law_board      strong and weak scaling    (picture)
+    view          controls and sentence     (page)        law_view       controls and sentence      (page)
+
+What both need: `easel` redraws a picture within a blink, `page` shows it, `measuring` waits until the controls rest
+and ends on a move, in a thread of its own.
 """
 
+from .law_view import LawPanel, explore_laws
 from .view import Panel, explore
 
-__all__ = ["Panel", "explore"]
+__all__ = ["LawPanel", "Panel", "explore", "explore_laws"]

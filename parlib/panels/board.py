@@ -1,45 +1,34 @@
-"""How does a picture follow a slider? Most of it never moves: that part is drawn once and kept.
+"""What does `explore` show? Left how fast any number of workers is, right what they do all the time.
 
-    once        axes, grid, ideal line, cores, legend  ──► background
-    each move   background + curve + points + timeline ──► one small PNG
-
-A full drawing takes about a tenth of a second, this a fifth of that. The PNG has a palette, chosen once: it is
-packed faster, travels faster, and is small enough to stay in the saved notebook.
+    once                  axes, grid, ideal line, cores, legend
+    for another curve     simulated curve, measured points
+    each move             a ring at the chosen number of workers, and the timeline
 """
 
 from __future__ import annotations
 
-import io
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ..plan import counted
-from ..plots.curves import FAINT, HOLLOW, beyond, ideal
-from ..plots.look import BEYOND, EDGE, FILLS, IDLE, INKS, STYLE, tell_seconds, tint
+from ..plots.curves import HOLLOW, beyond, ideal
+from ..plots.look import BEYOND, EDGE, IDLE, tell_seconds
 from ..plots.timelines import HALF, Bars, box
+from .easel import LARGE, MEASURED, MEDIAN, NOW, RING, Easel, measured
 from .model import Choice, Model
 
 __all__ = ["HEIGHT", "WIDTH", "Board"]
 
-DOTS = 100  # pixels per inch
 WIDTH, HEIGHT = 1100, 450  # pixels: two pictures side by side, readable on a projector
 LANES = 4  # lanes are never higher than a quarter of the picture, so that one worker does not look like a wall
 FLOORS = (0.5, 0.1, 0.01, 0.001)  # speedups at which the curve's picture may end below
 GROUNDS = 8  # backgrounds that are kept, of two megabytes each: more than there are sizes
-LARGE = STYLE | {"font.size": 12, "axes.titlesize": 13}
-MEASURED, NOW = INKS[0], "#B3400F"
-MEDIAN: Any = {"color": MEASURED, "marker": "o", "markersize": 9, "linewidth": 2.5}
-SAMPLES: Any = {"color": MEASURED, "marker": "o", "linestyle": "none"} | FAINT
-RING: Any = {"marker": "o", "markersize": 20, "markerfacecolor": "none", "color": NOW, "markeredgewidth": 3}
 
 
 class Ground(NamedTuple):
@@ -50,7 +39,7 @@ class Ground(NamedTuple):
     right: float
 
 
-class Board:
+class Board(Easel):
     """The picture of a panel; `draw(choice)` gives its PNG."""
 
     def __init__(self, model: Model) -> None:
@@ -58,8 +47,7 @@ class Board:
         self._empty: dict[float, Any] = {}  # backgrounds by floor
         self._settled: dict[Any, Ground] = {}  # backgrounds with a curve on them, the latest last
         with rc_context(LARGE):
-            self.figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS)
-            self.canvas = FigureCanvasAgg(self.figure)
+            super().__init__(WIDTH, HEIGHT)
             self.speed = self.figure.add_axes((0.06, 0.14, 0.4, 0.72))
             self.time = self.figure.add_axes((0.54, 0.14, 0.43, 0.72))
             self._furnish()
@@ -69,10 +57,10 @@ class Board:
         ground, points = self._ground(choice), self.model.points(choice)
         self.speed.set_ylim(ground.floor, 2.2 * self.model.most)
         self.time.set_xlim(0, ground.right)
-        self.canvas.restore_region(ground.pixels)
-        self._show(self.speed, self._here(choice, points))
-        self._show(self.time, self._timeline(choice))
-        return self._pack(np.asarray(self.canvas.buffer_rgba()), lasting)
+        self.restore(ground.pixels)
+        self.show(self.speed, self._here(choice, points))
+        self.show(self.time, self._timeline(choice))
+        return self.pack(lasting)
 
     # ---- Once -----------------------------------------------------------------------------------------------------
 
@@ -100,10 +88,8 @@ class Board:
         self.speed.set_ylim(floor, 2.2 * self.model.most)
         if floor not in self._empty:
             self.time.xaxis.set_visible(False)
-            self.canvas.draw()
+            self._empty[floor] = self.background()
             self.time.xaxis.set_visible(True)
-            self._palette, self._nearest = _palette(np.asarray(self.canvas.buffer_rgba()))
-            self._empty[floor] = self.canvas.copy_from_bbox(self.figure.bbox)
         return self._empty[floor]
 
     # ---- When another curve is wanted -----------------------------------------------------------------------------
@@ -122,28 +108,19 @@ class Board:
         curve, points, right = self.model.curve(choice), self.model.points(choice), self._right(choice)
         lowest = min([*curve.values(), *(low for _, low, _ in points.values())])
         floor = next((floor for floor in FLOORS if floor < lowest), FLOORS[-1])
-        self.canvas.restore_region(self._make_room(floor))
+        self.restore(self._make_room(floor))
         self.time.set_xlim(0, right)
         unit, factor = ("ms", 1000) if right < 0.5 else ("s", 1)
         self.time.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds * factor:g} {unit}"))
         self.time.draw_artist(self.time.xaxis)
-        self._show(self.speed, self._curve(curve) + self._measured(choice, points))
-        self._show(self.time, [self._word(self.model.serial(choice), "serial", EDGE)])
-        return Ground(self.canvas.copy_from_bbox(self.figure.bbox), floor, right)
+        self.show(self.speed, self._curve(curve) + measured(points, self.model.samples(choice)))
+        self.show(self.time, [self._word(self.model.serial(choice), "serial", EDGE)])
+        return Ground(self.pixels(), floor, right)
 
     def _curve(self, curve: dict[int, float]) -> list[Artist]:
         some = [workers for workers in curve if workers & (workers - 1) == 0]  # a mark at 1, 2, 4, 8 …
         line = Line2D([*curve], [*curve.values()], **HOLLOW | {"marker": ""})
         return [line, Line2D(some, [curve[workers] for workers in some], **HOLLOW | {"linestyle": "none"})]
-
-    def _measured(self, choice: Choice, points: dict[int, tuple[float, float, float]]) -> list[Artist]:
-        """Every sample faint, the spread of the middle half, and the medians."""
-        artists: list[Artist] = []
-        for workers, samples in self.model.samples(choice).items():
-            _, low, high = points[workers]
-            artists += [Line2D([workers] * len(samples), samples, **SAMPLES)]
-            artists += [Line2D([workers] * 2, [low, high], **MEDIAN | {"marker": "_", "markersize": 12})]
-        return [*artists, Line2D([*points], [middle for middle, _, _ in points.values()], **MEDIAN)] if points else []
 
     def _right(self, choice: Choice) -> float:
         """Where the time axis ends, in seconds: behind the serial code, or behind the slowest run."""
@@ -160,7 +137,7 @@ class Board:
         ring = Line2D([choice.workers], [value], **RING)
         drop = Line2D([choice.workers] * 2, [self.speed.get_ylim()[0], value], color=NOW, linestyle=":", linewidth=2)
         story = f"{counted(choice.workers, 'worker')}: {value:.2f} times as fast, {source}"
-        return [drop, ring, self._title(self.speed, story)]
+        return [drop, ring, self.title(self.speed, story)]
 
     def _timeline(self, choice: Choice) -> list[Artist]:
         """Lanes and bars of the simulated run, and where serial code and the measured run end."""
@@ -171,7 +148,7 @@ class Board:
             seconds = measured[choice.workers]
             ends += [self._line(seconds, MEASURED, "-"), self._word(seconds, "measured", MEASURED)]
         end = tell_seconds(float(trace.received.max(initial=0.0)))
-        title = self._title(self.time, f"{trace.source.capitalize()}: {end}")
+        title = self.title(self.time, f"{trace.source.capitalize()}: {end}")
         return [*self._lanes(choice), *bars.areas(), *bars.letters(self.time), *ends, title]
 
     def _lanes(self, choice: Choice) -> list[Artist]:
@@ -190,27 +167,6 @@ class Board:
         height = 0.01 if word == "serial" else 0.08  # the two may stand close together
         return Text(seconds, height, f"{word} ", transform=self.time.get_xaxis_transform(), **looks)
 
-    def _title(self, ax: Any, text: str) -> Text:
-        return Text(0, 1.03, text, transform=ax.transAxes, fontsize=14, fontweight="bold", va="bottom")
-
-    def _show(self, ax: Any, artists: list[Any]) -> None:
-        """Draw artists on top of what is there, and forget them again."""
-        for artist in artists:
-            ax.add_artist(artist)
-            artist.set_clip_on(not isinstance(artist, Text))
-            ax.draw_artist(artist)
-            artist.remove()
-
-    def _pack(self, pixels: np.ndarray, lasting: bool) -> bytes:
-        from PIL import Image
-
-        mixed = pixels.view("<u4")[..., 0]  # alpha, blue, green, red: eight bits each, of which the first five count
-        picture = Image.fromarray(self._nearest[(mixed & 0xF8) << 7 | mixed >> 6 & 0x3E0 | mixed >> 19 & 0x1F], "P")
-        picture.putpalette(self._palette.tobytes())
-        file = io.BytesIO()
-        picture.save(file, format="png", **({"optimize": True} if lasting else {"compress_level": 1}))
-        return file.getvalue()
-
 
 def _doubling(tick: float, _: object) -> str:
     """A number of an axis that doubles from tick to tick.
@@ -219,23 +175,3 @@ def _doubling(tick: float, _: object) -> str:
     ('4', '1/4')
     """
     return f"{tick:g}" if tick >= 1 else f"1/{1 / tick:.0f}"
-
-
-def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Up to 256 colors, shape (colors, 3), and the number of the nearest for each of 32 × 32 × 32 mixtures of light."""
-    from matplotlib.colors import to_rgb
-
-    named = [*FILLS, *map(tint, FILLS), *INKS, IDLE, BEYOND, EDGE, NOW, "white", "black"]
-    flat = np.array([to_rgb(color) for color in named])
-    greys, shades = np.linspace(0, 1, 16)[:, None].repeat(3, 1), np.concatenate([tone * flat for tone in (0.4, 0.7)])
-    found, times = np.unique(pixels.view("<u4")[::2, ::2], return_counts=True)  # a quarter of them tells enough
-    frequent = found[np.argsort(-times, kind="stable")[:64]].view(np.uint8).reshape(-1, 4)[:, :3]
-    palette = np.concatenate([(np.concatenate([flat, greys, shades]) * 255).round().astype(np.uint8), frequent])[:256]
-    levels = np.arange(32) * 8 + 4
-    mixtures = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    colors = palette.astype(np.float32)
-    distance = np.square(colors).sum(1) - 2 * mixtures.astype(np.float32) @ colors.T  # and the mixture's own square
-    nearest = distance.argmin(1).astype(np.uint8)
-    exact = palette[: len(flat)].astype(int) >> 3
-    nearest[exact[:, 0] << 10 | exact[:, 1] << 5 | exact[:, 2]] = np.arange(len(flat))
-    return palette, nearest

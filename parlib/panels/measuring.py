@@ -5,7 +5,8 @@
       └───────────── moved: cancel ◄───────────┘
 
 One thread does the waiting, so neither the kernel nor the page is ever held up. Only one panel of
-a kernel measures at a time: two would measure each other.
+a kernel measures at a time: two would measure each other. What is simulated for long waits its
+turn too, since it would be measured as well.
 """
 
 from __future__ import annotations

@@ -1,29 +1,24 @@
-"""How does a panel look and listen? Four controls, a button, a sentence and a picture that outlives them all.
+"""How does `explore` look and listen? Four controls, a button, a sentence and a picture.
 
     workers ▬▬●▬▬▬   data size ▬●▬▬   chunks [one per worker]   backend [processes]   [Measure]
     Simulated: 4 workers are 3.89 times as fast as serial code.
-    ┌ picture ──────────────────────────────────────────────┐   an output of its own: it is saved
-    └───────────────────────────────────────────────────────┘   with the notebook, and still there later
 
-A move draws at once, in the thread that hears of it. Samples come in on a thread of their own. One lock keeps the
-two from drawing at the same time. This file does not know how anything is computed.
+A move draws at once what is simulated and known; samples come in on a thread of their own. This file does not know
+how anything is computed.
 """
 
 from __future__ import annotations
 
-import base64
-import html
-import threading
 from functools import cached_property
 from typing import Any
 
 from ..plan import check_count, counted, did_you_mean
-from ..plots.showing import small, tight
 from ..timing import Measurement
 from ..timing.records import kept
-from .board import HEIGHT, WIDTH, Board
+from .board import Board
 from .measuring import Measuring, Wish
 from .model import Choice, Model
+from .page import LONG, SHORT, Page
 
 __all__ = ["Panel", "explore"]
 
@@ -31,7 +26,6 @@ BACKENDS = ("processes", "threads")
 MOST = 64  # workers: more lanes than this are thinner than a line
 BUDGET = 20.0  # seconds of measuring before the next move: what one waits for without a book
 CAPTION = "Simulated: hollow and dashed. Measured on this machine: solid."
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def explore(
@@ -66,14 +60,15 @@ def explore(
     return Panel(Model(workload, most=most, known=kept), Choice(workers, size, chunks, backend))
 
 
-class Panel:
+class Panel(Page):
     """A workload to play with; shows itself where it is the last value of a cell."""
 
+    words = "Controls: workers, data size, chunks, backend, and a button that measures."
+
     def __init__(self, model: Model, choice: Choice) -> None:
+        super().__init__()
         self.model, self.choice = model, choice
         self._measuring = Measuring(self._start, self._tell, self._fail)
-        self._drawing = threading.RLock()
-        self._handle: Any = None
 
     @cached_property
     def board(self) -> Board:
@@ -88,15 +83,13 @@ class Panel:
         choice, most, sizes = self.choice, self.model.most, [*self.model.workload.sizes]
         chunks = {2**power for power in range(7)} | ({choice.chunks} if choice.chunks else set())
         chunks_by_name = {"one for each worker": 0} | {str(count): count for count in sorted(chunks)}
-        looks: Any = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
-        long: Any = looks | {"layout": {"width": "min(480px, 100%)"}}
         return {
-            "workers": widgets.IntSlider(choice.workers, 1, most, description="workers", **long),
-            "size": widgets.SelectionSlider(options=sizes, value=choice.size, description="data size", **long),
+            "workers": widgets.IntSlider(choice.workers, 1, most, description="workers", **LONG),
+            "size": widgets.SelectionSlider(options=sizes, value=choice.size, description="data size", **LONG),
             "chunks": widgets.Dropdown(
-                options=[*chunks_by_name.items()], value=choice.chunks or 0, description="chunks", **looks
+                options=[*chunks_by_name.items()], value=choice.chunks or 0, description="chunks", **SHORT
             ),
-            "backend": widgets.Dropdown(options=BACKENDS, value=choice.backend, description="backend", **looks),
+            "backend": widgets.Dropdown(options=BACKENDS, value=choice.backend, description="backend", **SHORT),
             "measure": widgets.Button(description="Measure", tooltip="Measure on this machine now"),
         }
 
@@ -108,11 +101,6 @@ class Panel:
         return Status(text=f"{self.model.sentence(self.choice)} Move a control, or press Measure.")
 
     # ---- The learner's moves ----------------------------------------------------------------------------------------
-
-    def move(self, **changes: Any) -> None:
-        """Put controls elsewhere, as a hand would: workers, size, chunks, backend."""
-        for name, value in changes.items():
-            self.controls[name].value = value
 
     def measure(self) -> None:
         """Measure what is shown, now; or stop measuring, if that is going on."""
@@ -167,53 +155,25 @@ class Panel:
 
     # ---- The page ---------------------------------------------------------------------------------------------------
 
-    def _draw(self, lasting: bool = False) -> None:
-        with self._drawing:
-            if self._handle:
-                self._handle.update(self._forms(lasting), raw=True)
+    def _alt(self) -> str:
+        return self.model.alt(self.choice)
 
-    def _forms(self, lasting: bool) -> dict[str, str]:
-        """The picture in every form a notebook asks for: made quickly, or, if it is `lasting`, made small."""
-        alt, picture = self.model.alt(self.choice), self.board.draw(self.choice, lasting)
-        kind, shown = small(picture) if lasting else ("png", picture)
-        fits = "max-width: 100%; height: auto; max-height: 68vh; object-fit: contain"
-        size = f'width="{WIDTH}" height="{HEIGHT}" style="{fits}"'
-        source = f"data:image/{kind};base64,{_text(shown)}"
-        image = f'<img alt="{html.escape(alt)}" decoding="sync" {size} src="{source}">'
-        said = f'<p style="font-size: max(16px, 1em)">{CAPTION}</p>'
-        forms = {"text/plain": f"{alt}\n{CAPTION}", "text/html": image + said}
-        return forms | ({"image/png": _text(tight(picture))} if lasting else {})
+    def _caption(self) -> str:
+        return CAPTION
 
-    def _layout(self) -> Any:
-        import ipywidgets as widgets
+    def _rows(self) -> list[list[Any]]:
+        every = [*self.controls.values()]
+        return [every[:2], every[2:]]
 
-        from ..accessibility import name_controls
-
+    def _listen(self) -> None:
         for name, control in self.controls.items():
             if name == "measure":
                 control.on_click(lambda button: self.measure())
             else:
                 control.observe(self._moved, "value")
-        rows = widgets.Layout(flex_flow="row wrap", grid_gap="4px 24px", align_items="center")
-        every = [*self.controls.values()]
-        knobs, others = widgets.Box(every[:2], layout=rows), widgets.Box(every[2:], layout=rows)
-        return widgets.VBox([knobs, others, self.status, name_controls(*every)])
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        layout = self._layout()
-        text = "Controls: workers, data size, chunks, backend, and a button that measures."
-        view = {"version_major": 2, "version_minor": 0, "model_id": layout.model_id}
-        display({"text/plain": text, WIDGET: view}, raw=True)
-        self._handle = display(self._forms(lasting=True), raw=True, display_id=True)
 
     def __repr__(self) -> str:
         choice, points = self.choice, self.model.points(self.choice)
         told = f"measured on {', '.join(map(str, points))}" if points else "nothing measured yet"
         at = f"{counted(choice.workers, 'worker')}, size {choice.size}, on {choice.backend}"
         return f"<Panel: {self.model.workload.name}, {at}, {told}>"
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
