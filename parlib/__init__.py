@@ -4,7 +4,7 @@ Read the source in this order; each file says in its first line which question i
 
     paradigms   the three paradigms, side by side         plan, trace   what to do, what happened
     schedule    the heart: one loop for all of them       backends      where work runs
-    simulation  a machine of any size, in numbers         executors, couriers, sharing, worker, blas
+    simulation  a machine of any size, in numbers; bulk   executors, couriers, sharing, worker, blas
     metrics, laws, host, timing, plots, workloads, study, panels
 
 What draws pictures or needs Jupyter is loaded when it is first used.
