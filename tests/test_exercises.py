@@ -208,6 +208,12 @@ BROKEN = {
     "2.4": ("split(cupcakes, bakers)", "split(cupcakes, 1)"),
     "2.5": ("With large", ""),
     "2.6": ("min(free)", "max(free)"),
+    "8.1": ("False, False, True, False", "False, True, True, False"),
+    "8.2": ("crew = 86", "crew = 85"),
+    "8.3": ("s / part - s", "s / part"),
+    "8.4": ("1 / speedup - 1 / workers", "1 / speedup"),
+    "8.5": ("The fourth", ""),
+    "8.6": ("seconds_of[before] + way[dish]", "way[dish]"),
 }
 """One small mistake for each exercise. (An explanation is broken by leaving it out.)"""
 
