@@ -2,6 +2,7 @@
 
     machine    what is this machine?
     lab        open the lessons in JupyterLab
+    slides     lessons as slides, for a room without a kernel
     check      is this exercise notebook right?
     reset      forget predictions, answers and measurements
 
@@ -17,8 +18,14 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+SLIDES = """Open in a browser:
+
+{}
+
+Space goes on, Escape shows all slides, S the speaker's notes, C shows or hides code."""
 WELCOME = "The lessons are open at\n\n    {}\n\nStop with Ctrl+C."
 
 
@@ -36,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     lab = commands.add_parser("lab", help="open the lessons in JupyterLab")
     lab.add_argument("--port", type=_port, help="listen here and nowhere else (default: 8888, or the next free one)")
     lab.add_argument("--no-browser", action="store_true", help="only say the URL")
+    lab.add_argument("--present", action="store_true", help="for a projector: large type, one document at a time")
     lab.set_defaults(run=open_lab)
+    slides = commands.add_parser("slides", help="lessons as slides, for a room without a kernel")
+    slides.add_argument("lessons", nargs="*", metavar="NN", help="their numbers, such as 01 (all, unless said)")
+    slides.add_argument("--out", type=Path, default=Path("slides"), help="the folder to write (slides, unless said)")
+    slides.set_defaults(run=write_slides)
     check = commands.add_parser("check", help="is this exercise notebook right?")
     check.add_argument("notebook", type=Path, help="for example exercises/02_exercises.ipynb")
     check.set_defaults(run=check_exercises)
@@ -74,40 +86,78 @@ def forget(options: argparse.Namespace) -> int:
 
 def open_lab(options: argparse.Namespace) -> int:
     """Open the first lesson in JupyterLab; comes back when the server is stopped."""
-    notebook = first_lesson()
+    notebook = all_lessons()[0]
     if options.port is not None:
         check_port(options.port)
-    serve(lab_arguments(notebook, options.port, browser=not options.no_browser and has_display()))
+    browser = not options.no_browser and has_display()
+    with TemporaryDirectory() as folder:
+        settings = for_projector(Path(folder)) if options.present else None
+        serve(lab_arguments(notebook, options.port, browser=browser, settings=settings))
+    return 0
+
+
+def write_slides(options: argparse.Namespace) -> int:
+    """Make slides of the lessons, and say how to use them."""
+    from parlib.presenting import make_slides
+
+    lessons = [lesson for lesson in all_lessons() if not options.lessons or lesson.name[:2] in options.lessons]
+    missing = sorted(set(options.lessons) - {lesson.name[:2] for lesson in lessons})
+    if missing:
+        known = ", ".join(lesson.name[:2] for lesson in all_lessons())
+        raise SystemExit(f"There is no lesson {missing[0]}: there are {known}.")
+    try:
+        pages = make_slides(lessons, options.out)
+    except ImportError as error:
+        raise SystemExit(str(error)) from None
+    print(SLIDES.format("\n".join(f"    {page}" for page in pages)))
     return 0
 
 
 # ---- What `lab` needs to know ---------------------------------------------------------------------------------------
 
 
-def first_lesson(places: Sequence[Path] | None = None) -> Path:
-    """The first notebook of the course: here, or beside the library; a sentence and the end if there is none."""
+def all_lessons(places: Sequence[Path] | None = None) -> list[Path]:
+    """The notebooks of the course: here, or beside the library; a sentence and the end if there are none."""
     places = places or (Path.cwd(), Path(__file__).resolve().parent.parent)
     for place in places:
         lessons = sorted((place / "notebooks").glob("[0-9][0-9]_*.ipynb"))
         if lessons:
-            return lessons[0]
+            return lessons
     looked = " or ".join(dict.fromkeys(str(place / "notebooks") for place in places))
     raise SystemExit(f"No lessons in {looked}: run this command in the folder of the course, which holds notebooks/.")
 
 
-def lab_arguments(notebook: Path, port: int | None, *, browser: bool, root: bool | None = None) -> list[str]:
-    """What to tell JupyterLab: this lesson, this port, no questions on first use, nothing from the network."""
-    root = is_root() if root is None else root
+def for_projector(folder: Path) -> Path:
+    """The learner's settings in larger type, kept in `folder`."""
+    from jupyterlab.commands import get_user_settings_dir
+
+    from parlib.presenting import projector_settings
+
+    return projector_settings(folder, Path(get_user_settings_dir()))
+
+
+def lab_arguments(
+    notebook: Path, port: int | None, *, browser: bool, root: bool | None = None, settings: Path | None = None
+) -> list[str]:
+    """What to tell JupyterLab: this lesson, this port, no questions on first use, nothing from the network.
+
+    With `settings` of its own, as on a projector, the lesson has the window to itself.
+    """
+    from parlib.presenting import DEFAULTS
+
+    root, page = is_root() if root is None else root, "doc" if settings else "lab"
     return [
         f"--ServerApp.root_dir={notebook.parent.parent}",  # so that links to the exercises work
-        f"--LabApp.default_url=/lab/tree/{notebook.parent.name}/{notebook.name}",
+        f"--LabApp.default_url=/{page}/tree/{notebook.parent.name}/{notebook.name}",
+        f"--LabApp.app_settings_dir={DEFAULTS}",  # no prompt about news
+        *([f"--LabApp.user_settings_dir={settings}"] if settings else []),
         *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if root else []),  # as in a container, where root is the only user
         f"--IdentityProvider.token={secrets.token_hex(16)}",  # ours, so that we can say the whole URL in one line
         "--ServerApp.answer_yes=True",  # Ctrl+C stops it at once
         "--Application.log_level=ERROR",
-        "--LabApp.news_url=None",  # no prompt about news, and no request for them
+        "--LabApp.news_url=None",  # and no request for them
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     ]
 

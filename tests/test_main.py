@@ -70,12 +70,12 @@ def test_reset_forgets_what_the_learner_left_behind(monkeypatch, capsys):
 
 def test_the_first_lesson_is_found_here_before_elsewhere(course, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    assert command.first_lesson([course, elsewhere]).name == "00_first.ipynb"
-    assert command.first_lesson([elsewhere, course]).name == "00_first.ipynb"
+    assert command.all_lessons([course, elsewhere])[0].name == "00_first.ipynb"
+    assert command.all_lessons([elsewhere, course])[0].name == "00_first.ipynb"
 
 
 def test_missing_lessons_are_told_with_the_places_looked_at(tmp_path):
-    sentence = told(lambda: command.first_lesson([tmp_path]))
+    sentence = told(lambda: command.all_lessons([tmp_path]))
     assert str(tmp_path / "notebooks") in sentence
     assert "run this command in the folder of the course" in sentence
 
