@@ -203,7 +203,7 @@ class LawPanel(Page):
     def _caption(self) -> str:
         shown = self.model.evidence[self.choice.shown] if self.model.evidence else None
         solid = f" Solid: {shown.origin}." if shown and shown.origin else ""
-        return f"Lines: calculated. Hollow: simulated.{solid}"
+        return f"Calculated: lines. Simulated: hollow points.{solid}"
 
     def _rows(self) -> list[list[Any]]:
         every = [*self.controls.values()]
