@@ -15,7 +15,6 @@ from parlib import (
     Simulated,
     Stage,
     Task,
-    bulk,
     execute,
     pipeline_parallel,
     pipeline_time,
@@ -24,6 +23,7 @@ from parlib import (
     simulate_pipeline,
     simulate_training,
 )
+from parlib.bulk import bag
 
 SECONDS = st.one_of(st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0]), st.floats(0, 10))
 SPEEDS = st.sampled_from([0.5, 1.0, 1.0, 1.5, 3.0])
@@ -60,10 +60,10 @@ def test_every_span_of_a_bag_is_that_of_a_plain_heap(data):
 @pytest.fixture(params=["rounds", "one by one", "as it comes"])
 def way(request, monkeypatch):
     """Both ways of serving a bag, and what is chosen by size."""
-    few, short = {"rounds": (0, 0), "one by one": (math.inf, 0)}.get(request.param, (bulk.FEW, bulk.SHORT))
-    monkeypatch.setattr(bulk, "FEW", few)
-    monkeypatch.setattr(bulk, "SHORT", short)
-    monkeypatch.setattr(bulk, "PATIENCE", 8)
+    few, short = {"rounds": (0, 0), "one by one": (math.inf, 0)}.get(request.param, (bag.FEW, bag.SHORT))
+    monkeypatch.setattr(bag, "FEW", few)
+    monkeypatch.setattr(bag, "SHORT", short)
+    monkeypatch.setattr(bag, "PATIENCE", 8)
     return request.param
 
 
@@ -87,7 +87,7 @@ def test_the_way_of_serving_a_large_bag_does_not_show(way, kind, dispatch):
 def test_without_the_cut_the_rounds_would_be_wrong(monkeypatch):
     costs = np.random.default_rng(7).exponential(size=500)
     right = simulate(costs, 100).elapsed
-    monkeypatch.setattr(bulk.np, "minimum", type("Never", (), {"accumulate": lambda row: np.full_like(row, np.inf)}))
+    monkeypatch.setattr(bag.np, "minimum", type("Never", (), {"accumulate": lambda row: np.full_like(row, np.inf)}))
     assert simulate(costs, 100).elapsed > right * 1.01
 
 

@@ -45,7 +45,7 @@ REASONS = {
     "serial part": "for {lost} of a run, one worker works or nobody does, as on fewer workers",
     "growing overhead": "{lost} of a run go by between the tasks, in addition to those on fewer workers",
     "imbalance": "for {lost} of a run the busiest still works when the others, on average, are done",
-    "saturated memory": "the same work takes each of them {lost} longer when all do it at once, as if memory were slow",
+    "saturated memory": "the same work takes each {lost} longer when all do it at once: they share memory, or a core",
     "extra work": "the tasks take each worker {lost} longer than the same share of the serial code would",
     "interpreter lock": "for {lost} of a run a thread is occupied and does not compute, because another has the lock",
     "too few cores": "for {lost} of a run a worker is occupied and does not compute, because another has the core",
