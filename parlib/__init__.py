@@ -52,6 +52,7 @@ LATER = {
     "plots": ("dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
     "study": ("cards", "glossary", "predict", "progress", "quiz"),
     "panels": ("explore", "explore_laws"),
+    "scenes": ("Bakery", "Kitchen", "Race"),
     "grading": ("check", "hint"),
 }
 """Names that are loaded when they are first used, by the module they come from."""
