@@ -332,6 +332,8 @@ def check_seconds(what: str, seconds: object) -> float:
 
 def check_amount(what: str, amount: object, unit: str) -> float:
     """`amount` as a finite float ≥ 0; TypeError or PlanError with one sentence otherwise."""
+    if type(amount) is float and 0 <= amount < math.inf:  # the usual case, and there may be a million of them
+        return amount
     if isinstance(amount, bool) or not isinstance(amount, Real):
         raise TypeError(f"{what} must be a number of {unit}, not {amount!r}")
     if not 0 <= (number := float(amount)) < math.inf:

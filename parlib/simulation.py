@@ -100,7 +100,7 @@ class Simulated:
     def seconds(self, task: Task, plan: Plan | None = None) -> float | tuple[float, ...] | None:
         """The cost of a task (one for each worker, if they differ), or None if only running it can tell."""
         if task.cost is not None:
-            return tuple(task.cost) if isinstance(task.cost, Iterable) else float(task.cost)
+            return task.cost  # type: ignore[return-value]  # a float or a tuple, as Task has seen to
         if self.cost is None or isinstance(self.cost, Mapping):
             cost = (self.cost or {}).get(task.name, (self.cost or {}).get(task.kind))
             return None if cost is None else cost * self._items(task)

@@ -111,7 +111,7 @@ def _with_buffer(costs: np.ndarray, crews: list[int], buffer: int) -> np.ndarray
 def _stage_costs(stage_costs: ArrayLike, items: int) -> np.ndarray:
     """Seconds of every item at every stage, shape (stages, items)."""
     items = check_count("items", items) if items != 0 or isinstance(items, bool) else 0
-    table = checked_costs("stage_costs", stage_costs, 2 if np.ndim(stage_costs) == 2 else 1)
+    table = checked_costs("stage_costs", stage_costs, 2 if np.ndim(stage_costs) == 2 else 1).copy()  # theirs may change
     if table.ndim == 2 and len(table) != items:
         raise PlanError(f"stage_costs has {len(table)} rows, one for each item, but there are {items} items")
     if not table.size and items:
