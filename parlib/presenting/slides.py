@@ -86,5 +86,5 @@ def _mathml(found: re.Match[str]) -> str:
     try:
         from latex2mathml.converter import convert
     except ImportError:
-        raise ImportError("slides need what turns formulas into MathML: pip install 'parlib[slides]'") from None
+        raise ImportError("slides need what turns formulas into MathML: pip install latex2mathml") from None
     return convert(found[2], display="block" if found[1] == "$$" else "inline")
