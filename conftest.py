@@ -1,11 +1,13 @@
-"""What every test, and every example in a docstring, finds: pictures need no window, and none is left from before."""
+"""What every test, and every example in a docstring, finds: pictures need no window, none is left, and stop works."""
 
 import os
+import signal
 import sys
 
 import pytest
 
 os.environ["MPLBACKEND"] = "agg"  # before anybody imports matplotlib
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts tests in the background may have them ignore it
 
 
 @pytest.fixture(autouse=True)
