@@ -13,27 +13,30 @@ const share = (t, from, to) => (to > from ? Math.min(1, Math.max(0, (t - from) /
 const mix = (a, b, along) => a + (b - a) * along;
 const ease = (x) => x * x * (3 - 2 * x);
 
-// What every moment needs and no moment changes: who worked on what in which order, and in which order trays go.
+// What every moment needs and no moment changes: the columns as plain numbers (never is Infinity), who worked on what in
+// which order, and in which order trays leave and come home.
 function prepared(score) {
   if (score.groups !== undefined) return { events: edges(score) };
-  const { tasks } = score, rows = tasks.name.map((_, row) => row), traced = rows.slice(0, score.seen);
+  const { tasks } = score, rows = tasks.name.map((_, row) => row), traced = rows.slice(0, score.seen), at = {};
+  for (const name of ["opens", "left", "submitted", "started", "finished", "received", "home"]) at[name] = Float64Array.from(tasks[name], never);
   const byWorker = Array.from({ length: score.workers }, () => []);
   for (const row of traced) byWorker[tasks.worker[row]].push(row);
   const submitted = byWorker.map((mine) => mine.map((row) => tasks.submitted[row]));
   const since = score.walks.map((walk) => walk.map((step) => step[0]));
-  const home = [...traced].filter((row) => tasks.to[row] < 0 && !stuck(score, row)).sort((a, b) => tasks.home[a] - tasks.home[b]);
+  const lost = traced.find((row) => stuck(score, row)) ?? -1, sorted = (moments) => Float64Array.from(moments).sort();
+  const home = traced.filter((row) => tasks.to[row] < 0 && row !== lost).sort((a, b) => at.home[a] - at.home[b]);
   const rank = [];
   home.forEach((row, place) => (rank[row] = place));
-  const shelved = rows.filter((row) => !needsOf(score, row).length);
-  const gone = shelved.map((row) => never(tasks.left[row])).sort((a, b) => a - b);
-  const times = traced.flatMap((row) => [tasks.started[row], tasks.finished[row]]);
-  const events = [...new Set([0, ...times, score.end])].sort((a, b) => a - b);
-  return { byWorker, submitted, since, rank, gone, shelved: shelved.length, events };
+  const shelved = rows.filter((row) => !needsOf(score, row).length), gone = sorted(shelved.map((row) => at.left[row]));
+  const done = sorted(traced.filter((row) => row !== lost).map((row) => at.received[row]));
+  const events = [...sorted(new Set([0, ...traced.flatMap((row) => [tasks.started[row], tasks.finished[row]]), score.end]))];
+  return { at, byWorker, submitted, since, rank, lost, gone, done, shelved: shelved.length, events };
 }
 
 const edges = (score) => Array.from(score.gone, (_, number) => (score.finish * number) / Math.max(1, score.gone.length - 1));
 const stuck = (score, row) => score.failed === score.tasks.name[row] && score.tasks.errors[row] !== undefined;
-const needsOf = (score, row) => score.tasks.needs[row] || [];
+const nothing = [];
+const needsOf = (score, row) => score.tasks.needs[row] || nothing;
 
 function before(sorted, t) { // how many of them are <= t
   let low = 0, high = sorted.length;
@@ -45,54 +48,40 @@ function before(sorted, t) { // how many of them are <= t
   return low;
 }
 
-// The place of tray `row` at time t, and how far it is on its way or in its oven (0 … 1).
-function trayAt(score, row, t) {
-  const k = score.tasks, waits = needsOf(score, row).length ? PASS : SHELF;
-  if (t < never(k.opens[row])) return [LATER, 0];
-  if (t < never(k.left[row])) return [waits, 0];
-  if (t < never(k.started[row])) return [COMING, share(t, k.left[row], k.started[row])];
-  if (t < k.finished[row]) return [BENCH, share(t, k.started[row], k.finished[row])];
-  if (stuck(score, row)) return [STUCK, 1];
-  if (t < k.home[row]) return [GOING, share(t, k.finished[row], k.home[row])];
-  return [HOME, 1];
+// The place of every tray at time t, and how far each is on its way or in its oven (0 … 1).
+function traysAt(score, { at, lost }, t, place, along) {
+  for (let row = 0; row < place.length; row++) {
+    if (t < at.opens[row]) place[row] = LATER;
+    else if (t < at.left[row]) place[row] = needsOf(score, row).length ? PASS : SHELF;
+    else if (t < at.started[row]) [place[row], along[row]] = [COMING, share(t, at.left[row], at.started[row])];
+    else if (t < at.finished[row]) [place[row], along[row]] = [BENCH, share(t, at.started[row], at.finished[row])];
+    else if (row === lost) [place[row], along[row]] = [STUCK, 1];
+    else if (t < at.home[row]) [place[row], along[row]] = [GOING, share(t, at.finished[row], at.home[row])];
+    else place[row] = HOME;
+  }
 }
 
 // What worker `number` does at time t: [what, with which tray or -1, the first need that is missing or -1].
 function bakerAt(score, ready, number, t) {
-  const k = score.tasks, mine = ready.byWorker[number];
-  const place = before(ready.submitted[number], t) - 1, row = place < 0 ? -1 : mine[place];
-  if (row >= 0 && stuck(score, row) && t >= k.finished[row]) return [FAILED, row, -1];
-  if (row >= 0 && t < k.started[row]) return [FETCHING, row, -1];
-  if (row >= 0 && t < k.finished[row]) return [WORKING, row, -1];
-  if (row >= 0 && t < k.received[row]) return [BRINGING, row, -1];
+  const { at } = ready, mine = ready.byWorker[number], place = before(ready.submitted[number], t) - 1, row = place < 0 ? -1 : mine[place];
+  if (row >= 0 && row === ready.lost && t >= at.finished[row]) return [FAILED, row, -1];
+  if (row >= 0 && t < at.started[row]) return [FETCHING, row, -1];
+  if (row >= 0 && t < at.finished[row]) return [WORKING, row, -1];
+  if (row >= 0 && t < at.received[row]) return [BRINGING, row, -1];
   if (place + 1 >= mine.length) return [OFF, row, -1];
-  const missing = needsOf(score, mine[place + 1]).find((need) => t < never(k.received[need]));
+  const missing = needsOf(score, mine[place + 1]).find((need) => t < at.received[need]);
   return missing === undefined ? [IDLE, row, -1] : [BLOCKED, row, missing];
 }
 
 // Everything at time t.
 function momentOf(score, ready, t) {
   if (score.groups !== undefined) return crowdAt(score, t);
-  const rows = score.tasks.name.length, place = new Uint8Array(rows), along = new Float32Array(rows);
-  const count = new Array(8).fill(0);
-  for (let row = 0; row < rows; row++) {
-    const [where, part] = trayAt(score, row, t);
-    place[row] = where;
-    along[row] = part;
-    count[where]++;
-  }
+  const place = new Uint8Array(score.tasks.name.length), along = new Float32Array(place.length), doing = new Array(7).fill(0);
+  traysAt(score, ready, t, place, along);
   const bakers = ready.byWorker.map((_, number) => bakerAt(score, ready, number, t));
-  return { t, place, along, bakers, count, gone: before(ready.gone, t), ...told(score, t, bakers) };
-}
-
-// The numbers that are said: trays done, and what the bakers do.
-function told(score, t, bakers) {
-  const k = score.tasks, doing = new Array(7).fill(0);
   for (const [what] of bakers) doing[what]++;
-  let done = 0;
-  for (let row = 0; row < score.seen; row++) if (k.received[row] <= t && !stuck(score, row)) done++;
-  const walking = doing[FETCHING] + doing[BRINGING], busy = doing[WORKING];
-  return { done, busy, walking, idle: score.workers - busy - walking - doing[FAILED] };
+  const walking = doing[FETCHING] + doing[BRINGING], busy = doing[WORKING], idle = score.workers - busy - walking - doing[FAILED];
+  return { t, place, along, bakers, gone: before(ready.gone, t), done: before(ready.done, t), busy, walking, idle };
 }
 
 function crowdAt(score, t) {
@@ -119,14 +108,13 @@ function standing(score, ready, view, number, t) {
 // Where a tray is drawn, [x, y, scale], or null while it is not seen.
 function spot(score, ready, view, now, row) {
   const k = score.tasks, where = now.place[row];
-  if (where === LATER) return null;
+  if (where === LATER || (where === HOME && (k.to[row] >= 0 || ready.rank[row] >= view.boxed.length))) return null;
   if (where === SHELF || where === PASS) return origin(score, ready, view, now, row);
   const seat = view.seats[k.seat[row]], bench = [seat[0], seat[1] - 51 * seat[2], seat[2] * 0.95];
   if (where === BENCH || where === STUCK) return bench;
   if (where === COMING) return carried(origin(score, ready, view, now, row, true), bench, now.along[row], walked(score, row, COMING), false);
   const goal = target(score, ready, view, row);
-  if (where === GOING) return carried(bench, goal, now.along[row], walked(score, row, GOING), true);
-  return k.to[row] < 0 && goal[3] ? null : k.to[row] < 0 ? goal : null;
+  return where === HOME ? goal : carried(bench, goal, now.along[row], walked(score, row, GOING), true);
 }
 
 // Whether the trace itself has time for this way: then a baker walks it, else the tray glides.
@@ -141,8 +129,8 @@ function origin(score, ready, view, now, row, leaving) {
     const room = (view.waiting || [])[k.kind[row]] || [];
     return room[slot] || (leaving ? room[room.length - 1] || view.ordered[0] : null);
   }
-  const places = view.ordered, rank = ready.shelved <= places.length ? slot : slot - now.gone;
-  return places[rank] || (leaving ? places[Math.max(0, Math.min(rank, places.length - 1))] : null);
+  const places = view.ordered; // a tray that leaves makes room for the one that comes so many places later
+  return leaving || slot - now.gone < places.length ? places[slot % places.length] : null;
 }
 
 function target(score, ready, view, row) {
@@ -151,8 +139,7 @@ function target(score, ready, view, row) {
     const room = (view.waiting || [])[score.tasks.kind[reader]] || view.boxed;
     return room[Math.min(score.tasks.slot[reader], room.length - 1)];
   }
-  const last = view.boxed.length - 1, rank = ready.rank[row];
-  return [...view.boxed[Math.min(rank, last)], rank > last ? 1 : 0];
+  return view.boxed[Math.min(ready.rank[row], view.boxed.length - 1)];
 }
 
 function carried(from, to, along, byHand, away) {

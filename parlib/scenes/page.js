@@ -32,7 +32,10 @@ Object.assign(Scene.prototype, {
     const trays = [...stage.querySelectorAll(".tray")].sort((a, b) => a.row - b.row);
     if (!trays.length) return;
     const here = trays.indexOf(document.activeElement);
-    trays[(here + onward + trays.length) % trays.length].focus({ preventScroll: true });
+    const tray = trays[(here + onward + trays.length) % trays.length], side = this.sides.find((one) => one.stage.node === stage);
+    tray.setAttribute("role", "img");
+    tray.setAttribute("aria-label", this.words(side.score, tray.row).replaceAll("\n", ", "));
+    tray.focus({ preventScroll: true });
   },
 
   // ---- The numbers of a tray ---------------------------------------------------------------------------------------
@@ -127,7 +130,9 @@ Object.assign(Scene.prototype, {
     } catch { /* a page that keeps its frames apart */ }
     const said = body.dataset.jpThemeLight, parts = getComputedStyle(body).backgroundColor.match(/[\d.]+/g).map(Number);
     const black = parts[3] !== 0 && parts[0] + parts[1] + parts[2] < 300;
-    this.root.classList.toggle("dark", said ? said === "false" : body.classList.contains("vscode-dark") || black);
+    const was = this.root.classList.contains("dark"), dark = said ? said === "false" : body.classList.contains("vscode-dark") || black;
+    this.root.classList.toggle("dark", dark);
+    if (was !== dark && this.sides) this.fit(true);
   },
 
   close() {
@@ -137,9 +142,13 @@ Object.assign(Scene.prototype, {
   },
 });
 
-// Where this scene lives, its spare copies are not needed: the replay without a kernel, and the still picture.
-function fold(page, name, kinds) {
-  for (const kind of kinds) for (const spare of page.querySelectorAll(`details[data-parlib-${kind}="${name}"]`)) spare.open = false;
+// Where this scene lives, its spare copies are not needed: the replay without a kernel, and the still picture. Each is
+// closed once, also when Python puts a new one in its place; whoever opens it again wants to see it.
+function fold(name) {
+  for (const spare of document.querySelectorAll(`details[data-parlib-twin="${name}"], details[data-parlib-still="${name}"]`)) {
+    if (!spare.folded) spare.open = false;
+    spare.folded = true;
+  }
 }
 
 function render({ model, el: place }) {
@@ -161,9 +170,9 @@ function render({ model, el: place }) {
   model.on("change:score", change);
   model.on("change:news change:baking", news);
   model.on("change:guess change:question", guessed);
-  const looks = [0, 400, 1500, 4000].map((wait) => setTimeout(() => fold(document, name, ["twin", "still"]), wait));
+  const looking = setInterval(() => fold(name), 300);
   return () => {
-    looks.forEach(clearTimeout);
+    clearInterval(looking);
     scene.close();
   };
 }

@@ -24,7 +24,7 @@ from .words import alt
 __all__ = ["CSS", "ESM", "still_forms", "twin_forms"]
 
 HERE = Path(__file__).parent
-SCRIPTS = "moment", "stage", "timeline", "scene", "page"
+SCRIPTS = "moment", "stage", "trays", "timeline", "scene", "page"
 LIMIT = 60_000  # bytes of a stored scene, so that a lesson with several stays small
 
 Forms = dict[str, str]

@@ -5,6 +5,7 @@
 
 const WHOLE = 12; // seconds that a performance takes at speed 1, whatever it took
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
+const TELL = 90; // milliseconds between two changes of the numbers while it plays: more often nobody can read them
 const STEP = 650; // milliseconds for a picture where motion is not wanted
 
 function el(name, attributes = {}, parent = null, text = null) {
@@ -233,6 +234,7 @@ class Scene {
     this.play.textContent = "▶ Play";
     cancelAnimationFrame(this.frame);
     clearInterval(this.timer);
+    if (this.sides) this.draw();
     if (speak) this.say(this.summary(), true);
   }
 
@@ -270,15 +272,15 @@ class Scene {
   draw() {
     if (this.t >= this.end && !this.seen && !this.play.disabled) this.uncover();
     for (const side of this.sides) side.now = momentOf(side.score, side.ready, this.t);
-    const words = this.summary();
+    const words = this.summary(), clock = performance.now(), tells = !this.playing || clock - (this.told ?? 0) > TELL;
     for (const side of this.sides) {
-      side.stage.draw(side.now);
-      side.timeline.draw(this.t, words);
+      side.stage.draw(side.now, tells);
+      side.timeline.draw(this.t, tells ? words : null);
     }
-    const clock = `${seconds(Math.min(this.t, Math.max(...this.scores.map((one) => one.finish))))}`;
-    if (this.clock.textContent !== clock) this.clock.textContent = clock;
-    const said = this.t >= this.end ? this.verdict() : this.covered() || !this.t ? this.before() : words.slice(words.indexOf(":") + 2);
-    if (this.said.textContent !== said) this.said.textContent = said;
+    if (!tells) return;
+    this.told = clock;
+    write(this.clock, seconds(Math.min(this.t, Math.max(...this.scores.map((one) => one.finish)))));
+    write(this.said, this.t >= this.end ? this.verdict() : this.covered() || !this.t ? this.before() : words.slice(words.indexOf(":") + 2));
   }
 
   uncover() {

@@ -200,7 +200,8 @@ class Bakery(Scene):
         if not told["finish"] or told["failed"] or told["seen"] < told["planned"]:
             return {}
         order, alone = counted(told["planned"], "tray"), max(told["work"], told["finish"])
-        text = f"{order}, {unit(told, told['workers'])}; one alone would need {tell_seconds(told['work'])}. When is everything done?"
+        who, need = unit(told, told["workers"]), tell_seconds(told["work"])
+        text = f"{order}, {who}; one alone would need {need}. When is everything done?"
         return {"text": text, "high": float(f"{1.2 * alone:.2g}"), "step": float(f"{alone / 50:.1g}")}
 
     # ---- Sliders and the oven ---------------------------------------------------------------------------------------

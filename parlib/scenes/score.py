@@ -92,7 +92,7 @@ class _Reading:
     def _times(self) -> None:
         """All moments of all trays, and the glide where the trace has no time between two places."""
         times = {name: self._column(name) for name in ("submitted", "started", "finished", "received")}
-        spans = (times["finished"] - times["started"])[: self.seen]
+        spans = times["finished"][: self.seen] - times["started"][: self.seen]
         usual = float(np.median(spans[spans > 0])) if (spans > 0).any() else 0.0
         self.hop = min(GLIDE * self.finish, 0.4 * usual)
         got = [[times["received"][need] for need in needs] for needs in self.needs]
@@ -117,9 +117,10 @@ class _Reading:
         if self.scene == "bakery":
             return workers, [[[0, worker]] for worker in range(self.trace.workers)], []
         seats, stations, first = [0] * self.seen, self._stations(), 0
+        self.neighbors = self._neighbors(workers)
         for number, station in enumerate(stations):
             mine = [row for row in range(self.seen) if self.of_kind[row] == number]
-            found, station["seats"] = seats_needed([self._presence(row, workers) for row in mine])
+            found, station["seats"] = seats_needed([self._presence(row) for row in mine])
             station["first"], first = first, first + station["seats"]
             for row, seat in zip(mine, found):
                 seats[row] = station["first"] + seat
@@ -127,15 +128,23 @@ class _Reading:
         for row in range(self.seen):
             walk = walks[workers[row]]
             if not walk or walk[-1][1] != seats[row]:
-                walk.append([self._presence(row, workers)[0], seats[row]])
+                walk.append([self._presence(row)[0], seats[row]])
         return seats, walks, stations
 
-    def _presence(self, row: int, workers: list[int]) -> tuple[float, float]:
+    def _presence(self, row: int) -> tuple[float, float]:
         """From when to when the worker of a task stands at its station: he waits there for what he needs."""
-        before = [other for other in range(row) if workers[other] == workers[row]]
-        after = [other for other in range(row + 1, self.seen) if workers[other] == workers[row]]
-        last = self.times["received"][row] if after else math.inf
-        return (float(self.times["received"][before[-1]]) if before else 0.0), float(last)
+        before, after = self.neighbors[row]
+        return float(before), math.inf if math.isinf(after) else float(self.times["received"][row])
+
+    def _neighbors(self, workers: list[int]) -> list[tuple[float, float]]:
+        """For each task when its worker was done with the one before (or 0), and starts the next (or infinite)."""
+        before, after = [0.0] * self.seen, [math.inf] * self.seen
+        last: dict[int, int] = {}
+        for row, worker in enumerate(workers):
+            if worker in last:
+                before[row], after[last[worker]] = self.times["received"][last[worker]], self.times["started"][row]
+            last[worker] = row
+        return list(zip(before, after))
 
     def _stations(self) -> list[dict[str, Any]]:
         """One station for each kind: how far it is from the start, and how many wait for it at most."""
@@ -184,14 +193,13 @@ class _Reading:
 
     def _tasks(self, seats: list[int]) -> dict[str, Any]:
         t, digits = self.times, _digits(self.finish)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = self._column("cpu") / (t["finished"] - t["started"])
-        shares = np.where(np.isfinite(share), share, 1.0).clip(0, 1).round(2)
+        seconds, cpu = t["finished"][: self.seen] - t["started"][: self.seen], self._column("cpu")[: self.seen]
+        shares = np.divide(cpu, seconds, out=np.ones(self.seen), where=seconds > 0).clip(0, 1).round(2)
         moments = t | {"opens": self.opens, "ready": self.ready, "left": self.left, "home": self.home}
         columns: dict[str, Any] = {name: _plain(column, digits) for name, column in moments.items()}
         place = [self.plan.position[name] if self.plan else row for row, name in enumerate(self.names)]
         missing = [-1] * (len(self.names) - self.seen)
-        columns |= {"name": self.names, "kind": self.of_kind, "share": shares[: self.seen].tolist(), "seat": seats}
+        columns |= {"name": self.names, "kind": self.of_kind, "share": shares.tolist(), "seat": seats}
         columns |= {"worker": [*map(int, self.trace.worker[self.order])] + missing, "place": place}
         columns |= {"needs": self.needs if any(self.needs) else [], "to": self._readers(), "slot": self._slots()}
         return columns | {"items": self._items(), "errors": self._errors()}

@@ -3,6 +3,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 const SKINS = ["#f6cfa8", "#c68a5c", "#ecb98a", "#8d5a3b", "#ffdcbc", "#a97048"];
 const HAIRS = ["#6b4630", "#2d211d", "#b5713a", "#1f1a1a", "#d9a441", "#473029"];
+const SPRITES = 200; // trays beyond which each is one picture instead of twenty shapes
+const FRAME = { x: -40, y: -48, width: 104, height: 56 }; // of such a picture
+const CALM = 16; // more arms than this in motion are only unrest, and cost frames
 const PLAIN = "#e9a08b"; // all bakers wear the same apron where all do the same work
 const LINES = { stroke: "ink", crease: "crease", grain: "grain", frostline: "frostline", steam: "steam", bar: "bar" };
 
@@ -42,9 +45,10 @@ const at = (x, y, size) => `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${s
 
 class Stage {
   constructor(score, ready, hear) {
-    Object.assign(this, { score, ready, hear, prefix: `parlib-art-${stages++}-`, trays: new Map(), spare: [] });
+    Object.assign(this, { score, ready, hear, prefix: `parlib-art-${stages++}-`, trays: new Map() });
     this.node = document.createElement("div");
     this.node.className = `stage ${score.scene}`;
+    this.sheets = [0, 1].map(() => make("svg", { "aria-hidden": "true" }, this.node)); // what stands still is painted once
     this.svg = make("svg", { role: "group", tabindex: 0 }, this.node);
     this.chef = score.scene === "kitchen";
     this.dish = this.chef;
@@ -54,23 +58,33 @@ class Stage {
   furnish(narrow) {
     this.view = this.score.views[narrow ? 1 : 0];
     this.trays.clear();
-    this.spare = [];
+    this.gallery = new Map();
     const { width, height, floor } = this.view;
-    this.svg.replaceChildren();
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    for (const sheet of [...this.sheets, this.svg]) {
+      sheet.replaceChildren();
+      sheet.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    }
     this.svg.setAttribute("aria-label", `${this.score.title || (this.chef ? "Kitchen" : "Bakery")}: arrow keys go from tray to tray`);
     const defs = make("defs", {}, this.svg);
     defs.innerHTML = ARTWORK.replaceAll(' id="', ` id="${this.prefix}`);
     this.room(width, height, floor);
-    const layer = (name) => make("g", { class: name }, this.svg);
-    this.back = layer("bakers");
-    this.front = layer("benches");
+    const layer = (name, sheet) => make("g", { class: name }, sheet || this.svg);
+    this.back = layer("bakers", this.sheets[1]);
+    this.front = layer("benches", this.sheets[1]);
     this.load = layer("trays");
     this.walkers = layer("walkers");
     this.top = layer("words");
     this.furniture();
     if (this.score.groups !== undefined) this.crowd();
     else this.people();
+    if (this.score.groups === undefined && this.score.planned > SPRITES) this.rehearse();
+  }
+
+  // Photograph every kind of tray before the performance, so that no frame has to wait for a picture.
+  rehearse() {
+    const colors = new Map(), looks = ["0", "1", "2", "3", "4", "box"];
+    for (let row = 0; row < this.score.seen && colors.size < 8; row++) colors.set(this.color(row), row);
+    for (const row of colors.values()) for (const look of looks) this.fill({ node: make("g") }, row, look);
   }
 
   use(name, attributes, parent) {
@@ -78,7 +92,7 @@ class Stage {
   }
 
   room(width, height, floor) {
-    const band = (y, tall, name) => make("rect", { x: -width, y, width: 3 * width, height: tall, style: `fill: var(--${name})` }, this.svg);
+    const band = (y, tall, name) => make("rect", { x: -width, y, width: 3 * width, height: tall, style: `fill: var(--${name})` }, this.sheets[0]);
     band(-height, height + floor, "wall");
     band(floor - 62, 62, "wainscot");
     band(floor - 66, 5, "rail");
@@ -88,8 +102,8 @@ class Stage {
     for (let x = -14; x <= 14; x++) tiles += `M ${width / 2 + x * width * 0.07} ${floor} L ${width / 2 + x * width * 0.16} ${height} `;
     for (let x = -width; x < 2 * width; x += this.chef ? 22 : 34) tiles += `M ${x} ${floor - 58} V ${floor - 4} `;
     if (this.chef) for (let y = 1; y < 3; y++) tiles += `M ${-width} ${floor - 62 + y * 20.6} H ${2 * width} `;
-    make("path", { d: tiles, style: "stroke: var(--tile); stroke-width: 2; fill: none" }, this.svg);
-    for (const [name, x, y, size] of this.view.decor) this.use(name, { transform: at(x, y, size) }, this.svg);
+    make("path", { d: tiles, style: "stroke: var(--tile); stroke-width: 2; fill: none" }, this.sheets[0]);
+    for (const [name, x, y, size] of this.view.decor) this.use(name, { transform: at(x, y, size) }, this.sheets[0]);
   }
 
   furniture() {
@@ -160,20 +174,23 @@ class Stage {
     return kinds.size === 1 ? [...kinds][0] : -1;
   }
 
-  // Everything that moves, at this moment.
-  draw(now) {
+  // Everything that moves, at this moment; and what is written, if it `tells`.
+  draw(now, tells = true) {
+    const { score } = this;
     this.now = now;
-    const { score } = this, total = score.planned;
-    const waiting = total - now.gone - (score.groups === undefined ? score.tasks.needs.filter((needs) => needs.length).length : 0);
-    write(this.ordered[1], `${Math.max(0, waiting).toLocaleString("en")} waiting`);
-    const all = total > 0 && now.done === total, done = `${now.done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
-    write(this.boxed[1], all ? `all ${total.toLocaleString("en")} at ${seconds(score.finish)}` : `${done}${this.chef ? " steps" : ""}`);
+    if (tells) this.tell(now);
     if (score.groups !== undefined) return this.drawCrowd(now);
     for (let number = 0; number < score.workers; number++) this.drawBaker(number, now);
     for (let row = 0; row < now.place.length; row++) this.drawTray(row, now);
-    this.drawQueues(now);
-    this.drawBubbles(now);
-    return null;
+    return this.drawBubbles(now);
+  }
+
+  tell(now) {
+    const { score } = this, total = score.planned, shelved = this.ready.shelved ?? total, all = total > 0 && now.done === total;
+    const done = `${now.done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    write(this.ordered[1], `${(shelved - now.gone).toLocaleString("en")} waiting`);
+    write(this.boxed[1], all ? `all ${total.toLocaleString("en")} at ${seconds(score.finish)}` : `${done}${this.chef ? " steps" : ""}`);
+    if (score.groups === undefined) this.drawQueues(now);
   }
 
   drawBaker(number, now) {
@@ -186,21 +203,29 @@ class Stage {
     if (parts.node.parentNode !== home) home.append(parts.node);
     const step = walking ? Math.sin(now.t / this.score.end * 260) : 0;
     put(parts.legs, "transform", `rotate(${(6 * step).toFixed(1)} 0 -40)`);
-    const kneads = doing === WORKING && this.score.tasks.share[row] >= 0.35 && !walking;
+    const kneads = doing === WORKING && this.score.tasks.share[row] >= 0.35 && !walking && this.score.workers <= CALM;
     const swing = kneads ? Math.sin((now.t / this.score.end) * 330 + number) * 9 : 0;
     put(parts.arms[0], "transform", `rotate(${swing.toFixed(1)} -20 -88)`);
     put(parts.arms[1], "transform", `rotate(${swing.toFixed(1)} 20 -88)`);
-    const loaded = way !== null && way.loaded, rests = !walking && doing !== WORKING && doing !== FAILED;
+    const loaded = way !== null && way.loaded, rests = !walking && doing !== FAILED && !this.atWork(number, doing, row);
     show(parts.carry, loaded);
     show(parts.mug, rests);
     for (const arm of parts.arms) show(arm, !loaded && !rests);
     const face = doing === FAILED ? 2 : rests ? 1 : 0;
     parts.faces.forEach((node, place) => show(node, place === face));
     this.dress(parts, doing, row, number);
-    const lit = doing === WORKING, bench = row >= 0 ? this.benches[this.score.tasks.seat[row]] : null;
+    const lit = !walking && !rests && doing !== FAILED, bench = row >= 0 ? this.benches[this.score.tasks.seat[row]] : null;
     if (parts.bench && parts.bench !== bench) put(parts.bench, "style", "");
     if (bench) put(bench, "style", lit ? "--glow: var(--lit)" : "");
     parts.bench = bench;
+  }
+
+  // Whether a baker looks busy: he does not sit down for a pause that is shorter than a glide.
+  atWork(number, doing, row) {
+    if (doing === WORKING) return true;
+    const { at, byWorker } = this.ready, mine = byWorker[number], place = row < 0 ? -1 : mine.indexOf(row);
+    const last = doing === FETCHING ? mine[place - 1] : row, next = doing === FETCHING ? row : mine[place + 1];
+    return last >= 0 && next !== undefined && at.started[next] - at.finished[last] <= this.score.hop;
   }
 
   // Apron and hat: the station's color and sign for specialists, and for others those of what they do.
@@ -234,82 +259,6 @@ class Stage {
     return { x: mix(beside, there, far), y: mix(stand.y, Math.max(goal[1], stand.y), far), size: stand.size, loaded };
   }
 
-  drawTray(row, now) {
-    const place = spot(this.score, this.ready, this.view, now, row), old = this.trays.get(row);
-    if (!place) {
-      if (old) this.putAway(row, old);
-      return;
-    }
-    const where = now.place[row], boxed = where === HOME && !this.dish;
-    const failed = this.score.tasks.errors[row] !== undefined && where >= GOING;
-    const done = where >= GOING ? 4 : where === BENCH ? Math.min(3, Math.floor(now.along[row] * 4)) : 0;
-    const look = failed ? "burnt" : boxed ? "box" : `${done}`;
-    const tray = old || this.takeOut(row);
-    put(tray.node, "transform", at(place[0], place[1], place[2]));
-    if (tray.look !== look) this.fill(tray, row, look);
-    const smokes = failed && (where === STUCK || where === GOING);
-    if (tray.smokes !== smokes) this.smoke(tray, smokes);
-    const unmet = where === PASS && needsOf(this.score, row).some((need) => now.t < never(this.score.tasks.received[need]));
-    if (tray.unmet !== unmet) this.open(tray, unmet);
-  }
-
-  takeOut(row) {
-    const node = make("g", { class: "tray", tabindex: -1, role: "img" }, this.load), color = this.color(row);
-    node.style.setProperty("--frost", color);
-    node.setAttribute("aria-label", this.hear.words(this, row).replaceAll("\n", ", "));
-    node.row = row;
-    const tray = { node, look: null, smokes: false, unmet: false };
-    this.trays.set(row, tray);
-    return tray;
-  }
-
-  putAway(row, tray) {
-    if (document.activeElement === tray.node) this.svg.focus();
-    tray.node.remove();
-    this.trays.delete(row);
-  }
-
-  fill(tray, row, look) {
-    tray.look = look;
-    tray.node.querySelectorAll(":scope > .food").forEach((node) => node.remove());
-    const food = make("g", { class: "food" });
-    tray.node.prepend(food);
-    const several = this.score.kinds.length > 1;
-    if (look === "box") this.use("box", {}, food);
-    else if (this.dish) this.use(look === "burnt" ? "dish-burnt" : Number(look) ? "dish" : "dish-raw", {}, food);
-    else {
-      for (let place = 0; place < 4; place++) {
-        const name = look === "burnt" ? "burnt" : place < Number(look) ? "cupcake" : "raw";
-        this.use(name, { transform: `translate(${(place - 1.5) * 15.5} 0)` }, food);
-      }
-      this.use("tray", {}, food);
-    }
-    if (!several && look !== "burnt") return;
-    const sign = several ? this.score.kinds[this.score.tasks.kind[row]].sign : "";
-    if (look === "burnt") make("path", { d: "M 42 -32 L 58 -16 M 58 -32 L 42 -16", style: "stroke: var(--alarm); stroke-width: 6; stroke-linecap: round" }, food);
-    else {
-      make("circle", { cx: 27, cy: -22, r: 10, class: "thin", style: `fill: ${this.color(row)}` }, food);
-      make("text", { class: "mark", x: 27, y: -17.5 }, food, sign);
-    }
-  }
-
-  smoke(tray, smokes) {
-    tray.smokes = smokes;
-    if (smokes) this.use("smoke", { class: "fumes" }, tray.node);
-    else tray.node.querySelector(".fumes")?.remove();
-  }
-
-  open(tray, unmet) { // a dish of which something is still missing
-    tray.unmet = unmet;
-    if (unmet) make("ellipse", { class: "unmet open", cx: 0, cy: -10, rx: 36, ry: 17 }, tray.node);
-    else tray.node.querySelector(".open")?.remove();
-  }
-
-  color(row) {
-    const { tasks, kinds, colors } = this.score;
-    return kinds.length > 1 ? kinds[tasks.kind[row]].color : colors[tasks.place[row] % colors.length];
-  }
-
   drawQueues(now) {
     this.signs.forEach((line, number) => {
       if (!line) return;
@@ -341,51 +290,5 @@ class Stage {
     const half = wide / 2;
     make("path", { d: `M ${-half + 9} -30 H ${half - 9} Q ${half} -30 ${half} -21 V -9 Q ${half} 0 ${half - 9} 0 H ${foot + 8} L ${foot} 11 L ${foot - 6} 0 H ${-half + 9} Q ${-half} 0 ${-half} -9 V -21 Q ${-half} -30 ${-half + 9} -30 Z` }, node);
     make("text", { y: -10 }, node, words);
-  }
-
-  // ---- Groups: too many bakers to draw one by one -------------------------------------------------------------------
-
-  crowd() {
-    const { score } = this;
-    this.groups_ = this.view.seats.map(([x, y, size], group) => {
-      const number = score.sizes.slice(0, group).reduce((all, one) => all + one, 0);
-      const node = make("g", { transform: at(x, y - 6 * size, size), style: `--skin: ${SKINS[group % 6]}; --hair: ${HAIRS[(group * 5) % 6]}; --apron: ${PLAIN}` }, this.back);
-      for (const name of ["body", "head"]) this.use(name, {}, node);
-      const faces = ["face-busy", "face-idle"].map((name) => this.use(name, {}, node));
-      this.use("hat", {}, node);
-      const arms = [this.use("arm-left", {}, node), this.use("arm-right", {}, node)], mug = this.use("arms-idle", {}, node);
-      const bench = this.bench(x, y, size);
-      make("rect", { x: -46, y: -30, width: 92, height: 22, rx: 6, style: "fill: var(--sign)", class: "line" }, bench);
-      const bar = make("rect", { x: -43, y: -27, height: 16, rx: 4, style: `fill: ${score.colors ? score.colors[0] : "#77AADD"}` }, bench);
-      const words = score.sizes[group] > 1 ? `×${score.sizes[group]}` : `${number}`;
-      make("text", { class: "number", y: -74 }, node, words).style.fontSize = words.length > 3 ? "11px" : "15px";
-      return { faces, arms, mug, bar };
-    });
-  }
-
-  drawCrowd(now) {
-    this.groups_.forEach(({ faces, arms, mug, bar }, group) => {
-      const busy = now.shares[group], rests = busy < 0.05;
-      put(bar, "width", (86 * busy).toFixed(0));
-      show(faces[0], !rests);
-      show(faces[1], rests);
-      show(mug, rests);
-      for (const arm of arms) show(arm, !rests);
-    });
-    const places = this.view.ordered, left = this.score.planned - now.gone, room = places.length;
-    this.pile("shelf", places, Math.min(room, Math.ceil((room * left) / Math.max(1, this.score.planned))));
-    this.pile("counter", this.view.boxed, Math.min(room, Math.ceil((room * now.done) / Math.max(1, this.score.planned))));
-  }
-
-  pile(name, places, count) {
-    this.piles = this.piles?.layer === this.load ? this.piles : { layer: this.load };
-    const pile = (this.piles[name] ||= []);
-    while (pile.length < count) {
-      const node = make("g", { transform: at(...places[pile.length]), style: `--frost: ${["#77AADD", "#EE8866", "#EEDD88", "#44BB99"][pile.length % 4]}` }, this.load);
-      if (name === "counter") this.use("box", {}, node);
-      else for (const part of ["raw", "tray"]) this.use(part, {}, node);
-      pile.push(node);
-    }
-    pile.forEach((node, place) => show(node, name === "shelf" ? place >= pile.length - count : place < count));
   }
 }

@@ -27,7 +27,7 @@ from ..plots.look import FILLS, tell_seconds
 __all__ = ["moments", "still"]
 
 HERE = Path(__file__).parent
-PIXELS, SPARE, PALETTE = 1380, 66, 112  # wide; dots an inch of the copy for pages without HTML; colors
+PIXELS, SPARE, PALETTE = 1080, 50, 56  # wide; dots an inch of the copy for pages without HTML; colors
 PENS = {"stroke": "ink", "crease": "crease", "grain": "grain", "frostline": "frostline", "steam": "steam", "bar": "bar"}
 SKINS = ("#f6cfa8", "#c68a5c", "#ecb98a", "#8d5a3b", "#ffdcbc", "#a97048")
 HAIRS = ("#6b4630", "#2d211d", "#b5713a", "#1f1a1a", "#d9a441", "#473029")
@@ -54,8 +54,13 @@ def _png(figure: Figure, dpi: int) -> bytes:
     """The figure in few colors: enough for every frosting, and a third of the bytes."""
     raw, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=dpi)
-    few = Image.open(raw).convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE)
-    few.save(packed, format="png", optimize=True)
+    pixels = Image.open(raw).convert("RGB")
+    counted: Any = pixels.getcolors(1 << 24)
+    frequent = sorted(counted, reverse=True)[: PALETTE - len(FILLS)]
+    palette = Image.new("P", (1, 1))
+    fills = bytes.fromhex("".join(FILLS).replace("#", ""))  # frosting is a small thing, and must keep its color
+    palette.putpalette([part for _, shade in frequent for part in shade] + [*fills])
+    pixels.quantize(palette=palette, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
     return packed.getvalue()
 
 
@@ -139,7 +144,7 @@ class _Panel:
         parts += ["arms-idle"] if row is None else ["arm-left", "arm-right"]
         for name in parts:
             self._art(name, x, y - 6 * size, size, **dress)
-        self._word(x, y - 78 * size, str(worker), 15 * size)
+        self._word(x, y - 78 * size, str(worker), 18 * size)
 
     def _trays(self, moment: float) -> None:
         kitchen, home = self.score["scene"] == "kitchen", self._home(moment)
@@ -168,17 +173,17 @@ class _Panel:
         tasks, view = self.score["tasks"], self.view
         found: dict[int, list[float]] = {row: [*place, 1.0] for row, place in zip(home, view["boxed"])}
         shelved = [row for row in range(len(tasks["name"])) if not (tasks["needs"] and tasks["needs"][row])]
-        few = len(shelved) <= len(view["ordered"])
-        gone = 0 if few else sum(_time(tasks["left"][row]) <= moment for row in shelved)
+        gone, places = sum(_time(tasks["left"][row]) <= moment for row in shelved), len(view["ordered"])
         for row in range(len(tasks["name"])):
             start, stop, slot = _time(tasks["started"][row]), _time(tasks["finished"][row]), tasks["slot"][row]
             if start <= moment < stop:
                 x, y, size = view["seats"][tasks["seat"][row]]
                 found[row] = [x, y - 51 * size, size * 0.95, (moment - start) / (stop - start)]
             elif moment < start and _time(tasks["opens"][row]) <= moment:
-                room = view["ordered"] if row in shelved else view["waiting"][tasks["kind"][row]]
-                slot -= gone if row in shelved else 0
-                found |= {row: [*room[slot], 0.0]} if 0 <= slot < len(room) else {}
+                room = view["waiting"][tasks["kind"][row]] if row not in shelved else view["ordered"]
+                if row in shelved:
+                    slot = slot % places if slot - gone < places else len(room)
+                found |= {row: [*room[slot], 0.0]} if slot < len(room) else {}
         return found
 
     def _color(self, row: int) -> str:
@@ -209,9 +214,10 @@ class _Panel:
             self.ax.add_patch(PathPatch(shape, transform=move, linewidth=width * pixel, zorder=self._next(), **ink))
 
     def _word(self, x: float, y: float, word: str, size: float) -> None:
-        if size >= 7:
+        points = size * PIXELS / 3 / self.view["width"] * 0.72
+        if points >= 4:
             style: Any = {"weight": "bold", "ha": "center", "color": "#2b1d16", "zorder": self._next()}
-            self.ax.add_artist(Text(x, y, word, fontsize=size * 0.62, **style))
+            self.ax.add_artist(Text(x, y, word, fontsize=points, **style))
 
     def _next(self) -> int:
         self.layer += 1

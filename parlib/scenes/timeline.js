@@ -1,6 +1,7 @@
 // The timeline below a stage: a lane for each worker, a bar for each tray, and the cursor that all share.
 //
-// What is over is drawn strongly, what is to come faintly; before the first performance the future stays covered.
+// What is to come lies under a veil; before the first performance the veil is shut. Bars are painted once, and only the
+// veil and the cursor move.
 // It is a slider: arrows go from event to event, and so does whoever listens to it.
 
 const GUTTER = 30, FOOT = 22, HEAD = 20;
@@ -24,7 +25,6 @@ class Timeline {
     this.node = document.createElement("div");
     this.node.className = "timeline";
     this.svg = make("svg", { role: "slider", tabindex: 0, "aria-label": `Time in ${score.title || "the scene"}`, "aria-valuemin": 0 }, this.node);
-    this.clip = `parlib-past-${stages++}`;
     this.svg.addEventListener("pointerdown", (event) => this.grab(event));
     this.svg.addEventListener("pointermove", (event) => this.over(event));
     this.svg.addEventListener("pointerleave", () => hear.tip(null));
@@ -41,15 +41,14 @@ class Timeline {
     this.svg.style.height = `${this.tall + HEAD + FOOT}px`;
     this.svg.setAttribute("aria-valuemax", end.toPrecision(6));
     this.lanes(lanes);
-    const clip = make("clipPath", { id: this.clip }, make("defs", {}, this.svg));
-    this.past = make("rect", { x: 0, y: 0, height: this.tall + HEAD, width: GUTTER }, clip);
-    this.future = make("g", { opacity: 0.32 }, this.svg);
-    const over = make("g", { "clip-path": `url(#${this.clip})` }, this.svg);
-    for (const layer of [this.future, over]) score.groups === undefined ? this.bars(layer) : this.shares(layer);
-    this.flag = make("g", {}, this.svg);
-    this.cursor = make("g", {}, this.svg);
-    make("path", { d: `M 0 ${HEAD - 6} V ${HEAD + this.tall + 2}`, style: "stroke: var(--words); stroke-width: 2.5" }, this.cursor);
-    make("path", { d: `M -8 ${HEAD - 18} H 8 V ${HEAD - 10} L 0 ${HEAD - 2} L -8 ${HEAD - 10} Z`, style: "fill: var(--accent); stroke: var(--page); stroke-width: 1.5" }, this.cursor);
+    if (score.groups === undefined) this.bars(this.svg);
+    else this.shares(this.svg);
+    for (const name of ["veil", "flag", "cursor"]) {
+      this[name]?.remove();
+      this[name] = el("div", { class: name }, this.node);
+    }
+    Object.assign(this.veil.style, { top: `${HEAD}px`, height: `${this.tall}px`, width: `${wide - GUTTER - 12}px` });
+    Object.assign(this.cursor.style, { top: `${HEAD - 4}px`, height: `${this.tall + 6}px` });
     this.plant();
     this.cover(this.covered);
   }
@@ -117,24 +116,28 @@ class Timeline {
     make("path", { d: path, style: "fill: #77AADD" }, layer);
   }
 
-  // The flag of what somebody said, and how much of the future may be seen.
+  // The flag of what somebody said.
   plant() {
-    this.flag.replaceChildren();
-    if (this.guess === null || this.guess > this.end) return;
-    const x = this.x(this.guess), words = `you: ${seconds(this.guess)}`, left = x > this.wide - 100;
-    make("path", { d: `M ${x} 2 V ${HEAD + this.tall + 4}`, style: "stroke: var(--accent); stroke-width: 2.5; stroke-dasharray: 6 4" }, this.flag);
-    make("text", { x: left ? x - 12 : x + 12, y: 13, "text-anchor": left ? "end" : "start", style: "fill: var(--accent); font-weight: 700; font-size: 13px" }, this.flag, words);
+    this.flag.hidden = this.guess === null || this.guess > this.end;
+    if (this.flag.hidden) return;
+    const x = this.x(this.guess), left = x > this.wide - 110;
+    this.flag.className = left ? "flag left" : "flag";
+    this.flag.textContent = `you: ${seconds(this.guess)}`;
+    this.flag.style.height = `${HEAD + this.tall}px`;
+    this.flag.style.transform = `translateX(${x.toFixed(1)}px)${left ? " translateX(-100%)" : ""}`;
   }
 
+  // The veil over what is to come: before the first performance nothing is seen through it.
   cover(covered) {
     this.covered = covered;
-    this.future.setAttribute("visibility", covered ? "hidden" : "visible");
+    this.veil.className = covered ? "veil shut" : "veil";
   }
 
   draw(t, words) {
-    const x = this.x(Math.min(t, this.end));
-    put(this.past, "width", x.toFixed(1));
-    put(this.cursor, "transform", `translate(${x.toFixed(1)} 0)`);
+    const x = this.x(Math.min(t, this.end)), left = this.end > 0 && x < this.wide - 12 ? (this.wide - 12 - x) / (this.wide - GUTTER - 12) : 0;
+    this.veil.style.transform = `translateX(${x.toFixed(1)}px) scaleX(${left.toFixed(4)})`;
+    this.cursor.style.transform = `translateX(${x.toFixed(1)}px)`;
+    if (words === null) return;
     put(this.svg, "aria-valuenow", t.toPrecision(6));
     put(this.svg, "aria-valuetext", words);
   }
