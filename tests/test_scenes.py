@@ -153,7 +153,7 @@ ODD = {
     "no length": (lambda: Trace.of(SPANS, workers=2, source="simulated"), "2 trays, done in no time at all."),
     "a crowd": (
         lambda: simulate(np.ones(20_000), 10_000),
-        "20000 trays done by 10,000 bakers after 2 s. Too many to draw one by one: each figure stands for about "
+        "20,000 trays done by 10,000 bakers after 2 s. Too many to draw one by one: each figure stands for about "
         "156 workers, and its bar for the share that is busy.",
     ),
     "failed": (

@@ -414,6 +414,11 @@ def test_a_scene_fits_its_page_and_nothing_is_cut_off(staged, width):
         assert box["x"] + box["width"] <= width
 
 
+def long_line():
+    costs = Simulated({"abs": 0.5, "float": 1.0, "str": 0.2})
+    return Kitchen(pipeline_parallel(abs, float, str, data=range(600), backend=costs), title="600 dishes")
+
+
 PICTURES = {
     "light": (lambda: Bakery(order(14, 4, dispatch=0.1), title="14 cakes"), {}, 0.45),
     "dark": (lambda: Bakery(order(14, 4, dispatch=0.1), title="14 cakes"), {"dark": True}, 0.45),
@@ -425,6 +430,7 @@ PICTURES = {
     "empty": (lambda: Bakery(simulate([], 3)), {}, 0.0),
     "one task": (lambda: Bakery(simulate([1.0], 1)), {}, 0.5),
     "no length": (lambda: Bakery(simulate([0.0] * 5, 2)), {}, 0.0),
+    "a long line": (long_line, {}, 0.5),
     "crowd": (lambda: Bakery(simulate(np.ones(50_000), 10_000, dispatch=1e-5)), {}, 0.5),
     "question": (lambda: Bakery(bakery.busy), {"asked": True}, None),
 }

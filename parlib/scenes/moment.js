@@ -101,7 +101,7 @@ function standing(score, ready, view, number, t) {
   if (!walk.length) return null;
   const place = Math.max(0, before(ready.since[number], t) - 1), [since, seat] = walk[place];
   const from = view.seats[place ? walk[place - 1][1] : seat], to = view.seats[seat];
-  const along = score.hop > 0 ? ease(share(t, since, since + 1.6 * score.hop)) : 1;
+  const along = place && score.hop > 0 ? ease(share(t, since, since + 1.6 * score.hop)) : 1;
   return { x: mix(from[0], to[0], along), y: mix(from[1], to[1], along), size: mix(from[2], to[2], along), walks: along < 1 };
 }
 

@@ -152,8 +152,8 @@ function fold(name) {
 }
 
 function render({ model, el: place }) {
-  const root = document.createElement("div"), scene = new Scene(model, root), name = model.get("name");
-  place.append(root);
+  const root = el("div", {}, place); // on the page first: sizes and colors are asked of it
+  const scene = new Scene(model, root), name = model.get("name");
   const change = () => {
     const anew = scene.model.get("score");
     if (anew !== scene.shown) scene.load();

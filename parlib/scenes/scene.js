@@ -65,8 +65,8 @@ class Scene {
     node.style.cssText = "flex: 1 1 0; min-width: 0; background: var(--page)";
     const side = { score, ready, node };
     if (this.scores.length > 1) el("div", { class: "strip", style: "font-weight: 700" }, node, score.title);
-    const hear = { words: (stage, row) => this.words(score, row), seek: (t) => this.seek(t), tip: (row, event) => this.point(side, row, event) };
-    side.stage = new Stage(score, ready, hear);
+    const hear = { seek: (t) => this.seek(t), tip: (row, event) => this.point(side, row, event) };
+    side.stage = new Stage(score, ready);
     side.timeline = new Timeline(score, hear);
     side.stage.svg.addEventListener("pointerover", (event) => this.point(side, event.target.closest(".tray")?.row ?? null, event));
     side.stage.svg.addEventListener("focusin", (event) => this.point(side, event.target.closest(".tray")?.row ?? null, event));
@@ -81,7 +81,8 @@ class Scene {
     const wide = this.root.clientWidth || 900, each = wide / (wide > 640 ? this.scores.length : 1), narrow = each < 560;
     if (!anew && wide === this.wide) return;
     this.wide = wide;
-    const horizon = Math.max(this.end, this.covered() ? (this.guess ?? 0) * 1.04 : 0, (this.guess ?? 0) <= 3 * this.end ? (this.guess ?? 0) * 1.02 : 0);
+    const guess = typeof this.guess === "number" ? this.guess : 0, most = 3 * this.end; // an axis that ends with the run would tell
+    const horizon = Math.max(this.end, Math.min(1.02 * guess, most), this.covered() ? Math.min(this.model.get("question").high ?? 0, most) : 0);
     for (const side of this.sides) {
       if (anew || narrow !== this.narrow) side.stage.furnish(narrow);
       side.timeline.guess = typeof this.guess === "number" ? this.guess : null;
@@ -286,7 +287,7 @@ class Scene {
   uncover() {
     this.seen = true;
     this.card.hidden = true;
-    for (const side of this.sides) side.timeline.cover(false);
+    this.fit(true);
   }
 
   // The sentence before anything moves: it does not tell the outcome to somebody who is asked for it.

@@ -27,7 +27,7 @@ from .kitchens import chosen, simulated
 from .oven import Order, Oven
 from .page import LIMIT, still_forms, twin_forms
 from .score import score
-from .words import outcome, unit
+from .words import many, outcome, unit
 
 __all__ = ["Bakery", "Kitchen", "Race", "Scene"]
 
@@ -199,7 +199,7 @@ class Bakery(Scene):
         told = self.score
         if not told["finish"] or told["failed"] or told["seen"] < told["planned"]:
             return {}
-        order, alone = counted(told["planned"], "tray"), max(told["work"], told["finish"])
+        order, alone = many(told["planned"], "tray"), max(told["work"], told["finish"])
         who, need = unit(told, told["workers"]), tell_seconds(told["work"])
         text = f"{order}, {who}; one alone would need {need}. When is everything done?"
         return {"text": text, "high": float(f"{1.2 * alone:.2g}"), "step": float(f"{alone / 50:.1g}")}

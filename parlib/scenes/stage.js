@@ -44,14 +44,13 @@ function show(node, visible) {
 const at = (x, y, size) => `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(3)})`;
 
 class Stage {
-  constructor(score, ready, hear) {
-    Object.assign(this, { score, ready, hear, prefix: `parlib-art-${stages++}-`, trays: new Map() });
+  constructor(score, ready) {
+    Object.assign(this, { score, ready, prefix: `parlib-art-${stages++}-`, trays: new Map() });
     this.node = document.createElement("div");
     this.node.className = `stage ${score.scene}`;
     this.sheets = [0, 1].map(() => make("svg", { "aria-hidden": "true" }, this.node)); // what stands still is painted once
     this.svg = make("svg", { role: "group", tabindex: 0 }, this.node);
     this.chef = score.scene === "kitchen";
-    this.dish = this.chef;
   }
 
   // Draw everything that stands still, for a wide or a narrow page.
@@ -59,6 +58,7 @@ class Stage {
     this.view = this.score.views[narrow ? 1 : 0];
     this.trays.clear();
     this.gallery = new Map();
+    this.ways = new Map(); // by tray: where the baker is who carries it
     const { width, height, floor } = this.view;
     for (const sheet of [...this.sheets, this.svg]) {
       sheet.replaceChildren();
@@ -141,7 +141,7 @@ class Stage {
     const benches = this.view.seats.map(([x, y, size]) => this.bench(x, y, size));
     this.benches = benches;
     this.signs = this.score.stations.map((station, number) => this.station(station, number));
-    this.people_ = Array.from({ length: this.score.workers }, (_, number) => this.baker(number));
+    this.crew = Array.from({ length: this.score.workers }, (_, number) => this.baker(number));
   }
 
   bench(x, y, size) {
@@ -194,9 +194,11 @@ class Stage {
   }
 
   drawBaker(number, now) {
-    const parts = this.people_[number], [doing, row] = now.bakers[number];
+    const parts = this.crew[number], [doing, row] = now.bakers[number];
     const stand = standing(this.score, this.ready, this.view, number, now.t) || this.aside(number);
-    const way = this.way(doing, row, now, stand), walking = way !== null || stand.walks;
+    const way = this.way(doing, row, now, stand);
+    this.ways.set(row, way?.loaded ? way : null);
+    const walking = way !== null || stand.walks;
     const { x, y, size } = way || stand;
     put(parts.node, "transform", at(x, y - 6 * size, size));
     const home = walking && !way?.behind ? this.walkers : this.back;
@@ -254,7 +256,7 @@ class Stage {
     const onPass = out && needsOf(this.score, row).length, side = out ? -1 : 1, part = 1 - Math.abs(1 - 2 * along);
     const there = onPass ? origin(this.score, this.ready, this.view, now, row, true)[0] : goal[0] - side * 84 * goal[2];
     const beside = stand.x + side * 74 * stand.size, loaded = out ? along > 0.5 : along < 0.5;
-    if (part < 0.12) return { x: mix(stand.x, beside, part / 0.12), y: stand.y, size: stand.size, loaded: false, behind: true };
+    if (part < 0.12) return { x: mix(stand.x, beside, part / 0.12), y: stand.y, size: stand.size, loaded, behind: true };
     const far = (part - 0.12) / 0.88;
     return { x: mix(beside, there, far), y: mix(stand.y, Math.max(goal[1], stand.y), far), size: stand.size, loaded };
   }

@@ -4,22 +4,33 @@ Object.assign(Stage.prototype, {
   drawTray(row, now) {
     const old = this.trays.get(row), where = now.place[row];
     if (!old && (where === LATER || (where === HOME && !(this.ready.rank[row] < this.view.boxed.length)))) return;
-    const place = spot(this.score, this.ready, this.view, now, row);
+    const place = this.inHand(row, now, where) || spot(this.score, this.ready, this.view, now, row);
     if (!place) {
       if (old) this.putAway(row, old);
       return;
     }
-    const boxed = where === HOME && !this.dish;
+    const boxed = where === HOME && !this.chef;
     const failed = this.score.tasks.errors[row] !== undefined && where >= GOING;
     const done = where >= GOING ? 4 : where === BENCH ? Math.min(3, Math.floor(now.along[row] * 4)) : 0;
     const look = failed ? "burnt" : boxed ? "box" : `${done}`;
     const tray = old || this.takeOut(row);
     put(tray.node, "transform", at(place[0], place[1], place[2]));
+    const layer = place.over ? this.walkers : this.load;
+    if (tray.node.parentNode !== layer) layer.append(tray.node);
     if (tray.look !== look) this.fill(tray, row, look);
     const smokes = failed && (where === STUCK || where === GOING);
     if (tray.smokes !== smokes) this.smoke(tray, smokes);
     const unmet = where === PASS && needsOf(this.score, row).some((need) => now.t < never(this.score.tasks.received[need]));
     if (tray.unmet !== unmet) this.open(tray, unmet);
+  },
+
+  // Where a tray is that a baker carries: in his hands, once he has taken it from the shelf and until he puts it down.
+  inHand(row, now, where) {
+    const way = where === COMING || where === GOING ? this.ways.get(row) : null;
+    if (!way || !walked(this.score, row, where)) return null;
+    const hands = [way.x, way.y - 72 * way.size, 0.95 * way.size], along = now.along[row];
+    const rest = spot(this.score, this.ready, this.view, now, row), held = Math.min(1, 12 * Math.abs(along - 0.5));
+    return Object.assign(hands.map((hand, axis) => mix(rest[axis], hand, ease(held))), { over: !way.behind });
   },
 
   takeOut(row) {
@@ -47,7 +58,7 @@ Object.assign(Stage.prototype, {
     }
     const food = make("g", { class: "food" });
     if (look === "box") this.use("box", {}, food);
-    else if (this.dish) this.use(look === "burnt" ? "dish-burnt" : Number(look) ? "dish" : "dish-raw", {}, food);
+    else if (this.chef) this.use(look === "burnt" ? "dish-burnt" : Number(look) ? "dish" : "dish-raw", {}, food);
     else this.cupcakes(food, look);
     if (look === "burnt") make("path", { d: "M 42 -32 L 58 -16 M 58 -32 L 42 -16", style: "stroke: var(--alarm); stroke-width: 6; stroke-linecap: round" }, food);
     if (badge) make("circle", { cx: 27, cy: -22, r: 10, style: `fill: ${this.color(row)}; stroke: var(--line); stroke-width: 1.1` }, food);
@@ -72,7 +83,8 @@ Object.assign(Stage.prototype, {
   photograph(key, food, color) {
     const style = getComputedStyle(this.svg), { x, y, width, height } = FRAME;
     const markup = new XMLSerializer().serializeToString(food).replaceAll(`#${this.prefix}`, "#");
-    const used = [...new Set(markup.match(/#[\w-]+(?=")/g))].map((name) => ARTWORK.match(new RegExp(`<symbol [^>]*id="${name.slice(1)}"[^]*?</symbol>`))[0]);
+    const names = new Set(Array.from(markup.matchAll(/href="#([\w-]+)"/g), ([, name]) => name));
+    const used = Array.from(names, (name) => ARTWORK.match(new RegExp(`<symbol [^>]*id="${name}"[^]*?</symbol>`))[0]);
     const inside = `<defs>${used.join("")}</defs>${markup}`.replace(/var\(--([\w-]+)\)/g, (all, name) => (name === "frost" ? color : style.getPropertyValue(`--${name}`).trim()));
     const url = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="${SVG}" viewBox="${x} ${y} ${width} ${height}" width="${2 * width}" height="${2 * height}">${inside}</svg>`)}`;
     this.gallery.set(key, url);
@@ -106,7 +118,7 @@ Object.assign(Stage.prototype, {
 
   crowd() {
     const { score } = this;
-    this.groups_ = this.view.seats.map(([x, y, size], group) => {
+    this.teams = this.view.seats.map(([x, y, size], group) => {
       const number = score.sizes.slice(0, group).reduce((all, one) => all + one, 0);
       const node = make("g", { transform: at(x, y - 6 * size, size), style: `--skin: ${SKINS[group % 6]}; --hair: ${HAIRS[(group * 5) % 6]}; --apron: ${PLAIN}` }, this.back);
       for (const name of ["body", "head"]) this.use(name, {}, node);
@@ -123,7 +135,7 @@ Object.assign(Stage.prototype, {
   },
 
   drawCrowd(now) {
-    this.groups_.forEach(({ faces, arms, mug, bar }, group) => {
+    this.teams.forEach(({ faces, arms, mug, bar }, group) => {
       const busy = now.shares[group], rests = busy < 0.05;
       put(bar, "width", (86 * busy).toFixed(0));
       show(faces[0], !rests);

@@ -17,7 +17,16 @@ __all__ = ["alt", "caption", "outcome", "sentence", "unit"]
 
 def unit(told: dict[str, Any], number: int) -> str:
     """So many bakers, or chefs."""
-    return counted(number, "chef" if told["scene"] == "kitchen" else "baker").replace(str(number), f"{number:,}", 1)
+    return many(number, "chef" if told["scene"] == "kitchen" else "baker")
+
+
+def many(number: int, noun: str) -> str:
+    """A number with its noun, readable however large.
+
+    >>> many(1, "tray"), many(20_000, "tray")
+    ('1 tray', '20,000 trays')
+    """
+    return counted(number, noun).replace(str(number), f"{number:,}", 1)
 
 
 def caption(trace: Trace) -> str:
@@ -35,10 +44,10 @@ def outcome(told: dict[str, Any]) -> str:
         error = _error(told)
         return f"Failed at {name} {after}: {told['made']} of {planned:,} trays were done{error}."
     if told["stopped"] or seen < planned:
-        return f"{seen} of {counted(planned, 'tray')} were made, {after}."
+        return f"{seen:,} of {many(planned, 'tray')} were made, {after}."
     if not told["finish"]:
-        return f"{counted(planned, 'tray')}, done in no time at all."
-    return f"{counted(planned, 'tray')} done by {unit(told, told['workers'])} {after}."
+        return f"{many(planned, 'tray')}, done in no time at all."
+    return f"{many(planned, 'tray')} done by {unit(told, told['workers'])} {after}."
 
 
 def sentence(told: dict[str, Any]) -> str:
