@@ -245,9 +245,11 @@ def test_a_guess_on_the_scene_is_kept_beside_the_other_predictions():
 def test_a_prediction_made_elsewhere_is_shown_and_not_asked_again():
     guess = predict("9.1", "When is it done?", low=1.0, high=10.0, unit="s")
     scene = Bakery(order(), prediction=guess)
-    assert scene.question == {"text": "commit prediction 9.1 first."}
+    assert scene.question["text"] == "commit prediction 9.1 first."
     guess.commit(4.0)
-    assert (scene.guess, scene.question) == (4.0, {})
+    assert scene.guess == 4.0
+    guess.lock()
+    assert scene.question == {}  # the outcome was shown: nothing is covered any more
     assert Bakery(order(), prediction=False).question == {}
     assert Bakery(order(), prediction=3.5).guess == 3.5
 

@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parlib import Bakery, Kitchen, Race, Simulated, data_parallel, data_plan, execute, pipeline_parallel, simulate
+from parlib import (
+    Bakery,
+    Kitchen,
+    Race,
+    Simulated,
+    data_parallel,
+    data_plan,
+    execute,
+    pipeline_parallel,
+    predict,
+    simulate,
+)
 from parlib.scenes import page as script
 from parlib.workloads import bakery
 
@@ -284,6 +295,23 @@ def test_nothing_is_told_before_the_guess_and_the_guess_stands_beside_the_outcom
     expect(page.locator(".flag")).to_have_text("you: 4 s")
     page.evaluate("scene.seek(scene.end)")
     expect(page.locator("p.said")).to_contain_text("You said 4 s: 2 s too long.")
+
+
+def test_a_prediction_made_above_opens_the_scene_when_it_is_committed(staged, tmp_path, monkeypatch):
+    (tmp_path / "aids").mkdir()
+    monkeypatch.chdir(tmp_path)
+    guess = predict("9.2", "When is it done?", low=1.0, high=8.0, unit="s")
+    scene = Bakery(order(), prediction=guess)
+    page = staged(scene, asked=True)
+    expect(page.locator(".ask")).to_contain_text("Before you press play: commit prediction 9.2 first.")
+    assert button(page, "Play").is_disabled()
+    guess.commit(3.0)
+    news = {"guess": scene.guess, "question": scene.question, "score": dict(scene.score)}
+    page.evaluate("more => answer(more)", news)
+    expect(page.locator(".ask")).to_be_hidden()
+    assert button(page, "Play").is_enabled()
+    expect(page.locator(".flag")).to_have_text("you: 3 s")
+    expect(page.locator(".veil")).to_have_class("veil shut")
 
 
 def test_a_race_asks_who_is_last_and_compares(staged):

@@ -82,7 +82,8 @@ class Scene {
     if (!anew && wide === this.wide) return;
     this.wide = wide;
     const guess = typeof this.guess === "number" ? this.guess : 0, most = 3 * this.end; // an axis that ends with the run would tell
-    const horizon = Math.max(this.end, Math.min(1.02 * guess, most), this.covered() ? Math.min(this.model.get("question").high ?? 0, most) : 0);
+    const { high, scale } = this.model.get("question") || {}, hidden = this.covered() ? Math.min(high ?? scale ?? 0, most) : 0;
+    const horizon = Math.max(this.end, Math.min(1.02 * guess, most), hidden);
     for (const side of this.sides) {
       if (anew || narrow !== this.narrow) side.stage.furnish(narrow);
       side.timeline.guess = typeof this.guess === "number" ? this.guess : null;

@@ -64,9 +64,10 @@ class Scene:
         """What the scene asks: a text, and the end of a scale or choices; empty if it asks nothing."""
         if self._told is None:
             return self._question()
-        if _outside(self._told) and not self._told.committed:
-            return {"text": f"commit prediction {self._told.label} first."}
-        return {}
+        told = _outside(self._told)
+        if told is None or told.revealed or (told.committed and self.guess is None):
+            return {}
+        return {"text": f"commit prediction {told.label} first.", "scale": told.question.high or 0}
 
     @property
     def guess(self) -> float | str | None:
