@@ -69,8 +69,9 @@ def overhead(run: Run) -> float:
 class Spent(NamedTuple):
     """Where the seconds of a run went: work of all workers, CPU in it, one alone, the busiest beside the others.
 
-    `alone` are seconds of tasks beside which no other ran at any moment; `busiest` are those of the
-    worker with the most work, without them. What is left of the elapsed time is overhead.
+    `alone` are seconds of tasks that others waited for, or that waited for others, and beside which
+    none ran at any moment; `busiest` are those of the worker with the most work, without them. What
+    is left of the elapsed time is overhead.
     """
 
     work: float
@@ -92,6 +93,9 @@ def spent(run: Run | Trace) -> Spent:
     before = np.append(-np.inf, np.maximum.accumulate(finished))[: len(order)]  # when the last of those before ends
     after = np.append(started, np.inf)[1:]
     seconds, single = finished - started, (before <= started) & (finished <= after)
+    if isinstance(run, Run) and single.any():  # a task that nobody waits for is alone by chance
+        linked = {name for task, needs in run.plan.graph.items() if needs for name in (task, *needs)}
+        single &= [trace.tasks[place] in linked for place in order]
     loads = np.bincount(worker, np.where(single, 0.0, seconds), minlength=trace.workers)
     return Spent(trace.work, float(trace.cpu.sum()), float(seconds[single].sum()), float(loads.max()))
 
