@@ -26,6 +26,7 @@ def between(part, text):
     return re.search(f"<!-- {part}: begin -->\n(.*)<!-- {part}: end -->", text, re.DOTALL)[1]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("part", ["tiny", "graph", "simulator", "calibration", "arrays"])
 def test_every_contest_runs_and_writes_its_tables(part, page, tmp_path, capsys):

@@ -419,6 +419,7 @@ RATE = """() => new Promise((done) => { const frames = [], began = performance.n
     requestAnimationFrame(tick); })"""
 
 
+@pytest.mark.long
 def test_64_bakers_and_2000_trays_play_nearly_as_fast_as_an_empty_page(staged):
     """On a quiet machine of two cores without graphics: 58 frames a second, of 60."""
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.8 * (os.cpu_count() or 1):
