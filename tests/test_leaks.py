@@ -108,6 +108,7 @@ def test_twenty_rounds_leave_nothing_behind(end):
     assert left_over() == before
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 def test_temporary_files_leave_nothing_behind_either(end, monkeypatch):

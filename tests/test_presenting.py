@@ -189,6 +189,7 @@ def test_a_projector_needs_no_settings_to_begin_with(tmp_path, theme):
     assert settings_in(projector_settings(tmp_path / "made", usual)) == {"overrides": LARGE}
 
 
+@pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.parametrize(("words", "place", "size"), [("", "/lab/tree/", "14px"), ("--present", "/doc/tree/", "24px")])
 def test_lab_opens_without_news_and_for_a_room_in_large_type(stage, words, place, size):

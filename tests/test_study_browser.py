@@ -88,6 +88,7 @@ def test_a_prediction_is_made_and_its_outcome_shown_by_keyboard_alone_and_both_s
     assert page.page.page_errors == page.page.offsite == []
 
 
+@pytest.mark.long
 def test_a_mind_can_be_changed_until_the_outcome_is_shown(lesson):
     page, state = lesson(ASK, REVEAL)
     page.cell(1).get_by_role("button", name="Commit").click()
@@ -97,6 +98,7 @@ def test_a_mind_can_be_changed_until_the_outcome_is_shown(lesson):
     assert state.section("predictions") == {}
 
 
+@pytest.mark.long
 def test_a_predict_cell_that_is_run_again_still_opens_the_button_below(lesson):
     page, _ = lesson(ASK, REVEAL)
     page.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
@@ -106,6 +108,7 @@ def test_a_predict_cell_that_is_run_again_still_opens_the_button_below(lesson):
     expect(page.cell(2).get_by_role("button", name="Show what happens")).to_be_enabled()
 
 
+@pytest.mark.long
 def test_a_prediction_of_an_earlier_visit_shows_its_outcome_at_once(lesson):
     page, _ = lesson(ASK, REVEAL, commit=1.3)
     expect(page.cell(2).get_by_text(OUTCOME)).to_be_visible()
@@ -113,6 +116,7 @@ def test_a_prediction_of_an_earlier_visit_shows_its_outcome_at_once(lesson):
     expect(page.page.locator(".jupyter-widgets")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_an_outcome_that_fails_is_told_where_it_is_missed(lesson):
     page, _ = lesson(ASK, "guess.reveal(lambda guess: 1 / 0)")
     page.cell(1).get_by_role("button", name="Commit").click()
@@ -165,6 +169,7 @@ def test_a_quiz_replies_by_keyboard_is_kept_and_works_without_a_kernel(lesson):
     assert page.page.page_errors == page.page.offsite == []
 
 
+@pytest.mark.long
 def test_a_card_returns_later_when_it_was_known(lesson):
     page, state = lesson('cards("02")')
     expect(page.cell(1).get_by_text("to review today")).to_be_visible()
@@ -175,6 +180,7 @@ def test_a_card_returns_later_when_it_was_known(lesson):
     expect(page.cell(1).locator("summary").first).to_be_focused()  # the keyboard goes on where it was
 
 
+@pytest.mark.long
 def test_an_untrusted_copy_still_holds_the_quiz_and_the_outcome(lesson):
     page, _ = lesson('quiz("01")', ASK, REVEAL, commit=1.3)
     questions = page.cell(1).locator("details").count()
