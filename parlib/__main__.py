@@ -12,6 +12,7 @@ Thin on purpose: each command parses, calls one function of the library, and pri
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import secrets
 import socket
@@ -172,6 +173,24 @@ def serve(arguments: list[str]) -> None:
     # The server listens from its loop's first turn on; said then, the URL can be opened the moment it is read.
     server.io_loop.add_callback(lambda: print(WELCOME.format(lesson_url(server)), flush=True))
     server.start()
+    end_tasks(server.io_loop.asyncio_loop)
+
+
+def end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what a stopped loop has left half done, as `asyncio.run` does at its end and JupyterLab does not.
+
+    A request that is never answered keeps its thread, and a thread that waits keeps the process from ending.
+    """
+
+    async def cancel_the_rest() -> None:
+        for _ in range(10):  # a task may take a cancellation for an error of its own, and go on
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=0.5)
+
+    loop.run_until_complete(cancel_the_rest())
 
 
 def lesson_url(server: Any) -> str:

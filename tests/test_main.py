@@ -1,15 +1,18 @@
 """`python -m parlib` shows the machine; `lab` opens the first lesson anywhere, or says in one sentence why not."""
 
+import asyncio
 import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import anyio
 import pytest
 
 from parlib import __main__ as command
@@ -155,6 +158,26 @@ def test_a_browser_opens_only_on_a_display_and_if_wanted(course, monkeypatch, wo
 def test_without_jupyterlab_the_pip_line_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
     assert "pip install -r requirements.txt" in told(lambda: command.serve([]))
+
+
+def test_a_server_stopped_in_the_middle_of_a_request_leaves_no_thread_behind():
+    async def request():
+        await anyio.to_thread.run_sync(threads.append, None)
+        threads[:] = [thread for thread in threading.enumerate() if thread.name == "AnyIO worker thread"]
+        asyncio.get_running_loop().stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        await asyncio.sleep(3600)
+
+    threads, loop = [], asyncio.new_event_loop()
+    left = loop.create_task(request())
+    loop.run_forever()
+    assert [thread.is_alive() for thread in threads] == [True]  # and would keep the process from ending
+    command.end_tasks(loop)
+    threads[0].join(timeout=10)
+    assert left.cancelled()
+    assert not threads[0].is_alive()
+    loop.close()
 
 
 @contextlib.contextmanager
