@@ -29,8 +29,9 @@ SHORT = {"00"}  # twenty minutes instead of forty-five to sixty: two to four sec
 SOURCES = ("Measured", "Simulated", "Recorded", "Calculated", "A plan")  # how the line below a picture begins
 WIDEST = 100  # letters of code that fit on half a screen
 FORBIDDEN = ("simply", "just", "obviously", "of course", "trivially")
-ACTIONS = {"predict", "reveal", "explore", "quiz", "cards", "hint", "Bakery", "Kitchen", "Race"}
-WIDGETS = {"explore", "Bakery", "Kitchen", "Race"}
+SCENES = {"Bakery", "Kitchen", "Race"}
+ACTIONS = {"predict", "reveal", "explore", "quiz", "cards", "hint", *SCENES}
+WIDGETS = {"explore", *SCENES}
 
 Rule = Callable[["Lesson"], Iterator[str]]
 RULES: dict[str, Rule] = {}
@@ -244,7 +245,9 @@ def predictions_are_drawn_in_the_outcome(lesson: Lesson) -> Iterator[str]:
 
 
 def draws_a_prediction(cell: Any, asked: set[str], drawn_by: dict[str, ast.FunctionDef]) -> bool:
-    """Whether a cell reveals one of the predictions with a function that uses it."""
+    """Whether a cell reveals one of the predictions with a function that uses it, or opens a scene with it."""
+    if asked & told_to_a_scene(cell):
+        return True
     for call in (node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call) and node.args):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "reveal":
             draw: Any = call.args[0]
@@ -252,6 +255,14 @@ def draws_a_prediction(cell: Any, asked: set[str], drawn_by: dict[str, ast.Funct
             if getattr(call.func.value, "id", None) in asked and draw is not None and uses_its_parameter(draw):
                 return True
     return False
+
+
+def told_to_a_scene(cell: Any) -> set[str]:
+    """The names that a cell gives to scenes as `prediction`: a scene stays shut until it is committed."""
+    calls = [node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)]
+    scenes = [call for call in calls if getattr(call.func, "id", None) in SCENES]
+    told = [word.value for call in scenes for word in call.keywords if word.arg == "prediction"]
+    return {value.id for value in told if isinstance(value, ast.Name)}
 
 
 def uses_its_parameter(function: ast.Lambda | ast.FunctionDef) -> bool:
@@ -284,7 +295,7 @@ def never_revealed(lesson: Lesson) -> list[str]:
         for label, name in predictions_in(cell).items():
             forgotten += [waiting[name]] if name in waiting else []
             waiting[name] = label
-        for name in re.findall(r"(\w+)\.reveal\(", cell.source):
+        for name in [*re.findall(r"(\w+)\.reveal\(", cell.source), *told_to_a_scene(cell)]:
             waiting.pop(name, None)
     return [*forgotten, *waiting.values()]
 

@@ -27,6 +27,10 @@ SANITIZE = r"""
 [pictures]
 regex: data:image/[^"')\s]+
 replace: PICTURE
+
+[replays]
+regex: srcdoc="[^"]+"
+replace: REPLAY
 """
 
 

@@ -248,7 +248,9 @@ def test_a_prediction_made_elsewhere_is_shown_and_not_asked_again():
     assert scene.question["text"] == "commit prediction 9.1 first."
     guess.commit(4.0)
     assert scene.guess == 4.0
-    guess.lock()
+    assert "You predicted 4 s." in scene._spare()["still"]["text/plain"]
+    scene.widget.looked = True  # somebody pressed play
+    assert guess.revealed
     assert scene.question == {}  # the outcome was shown: nothing is covered any more
     assert Bakery(order(), prediction=False).question == {}
     assert Bakery(order(), prediction=3.5).guess == 3.5
@@ -266,10 +268,16 @@ def test_a_race_asks_who_is_done_last_and_knows_it():
 
 
 def test_a_stored_scene_is_small_and_plays_without_a_kernel():
-    forms = Bakery(bakery.busy, workers=3)._spare()
+    forms = Bakery(order(12, 3))._spare()
     assert sum(len(text) for one in forms.values() for text in one.values()) < page.LIMIT
     assert "srcdoc=" in forms["twin"]["text/html"]
     assert "<img alt=" in forms["still"]["text/html"]
+    assert "12 trays done by 3 bakers" in forms["still"]["text/plain"]
+
+
+def test_a_scene_with_sliders_keeps_its_picture_alone():
+    forms = Bakery(bakery.busy, workers=3)._spare()
+    assert forms["twin"] == {"text/plain": ""}
     assert "12 trays done by 3 bakers" in forms["still"]["text/plain"]
 
 

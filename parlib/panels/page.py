@@ -17,7 +17,7 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from ..plots.showing import small, tight
+from ..plots.showing import small, spare
 
 __all__ = ["LONG", "SHORT", "Page"]
 
@@ -80,7 +80,7 @@ class Page:
         image = f'<img alt="{html.escape(alt)}" decoding="sync" {size} src="{source}">'
         said = f'<p style="font-size: max(16px, 1em)">{html.escape(caption)}</p>'
         forms = {"text/plain": f"{alt}\n{caption}", "text/html": image + said}
-        return forms | ({"image/png": _text(tight(picture))} if lasting else {})
+        return forms | ({"image/png": _text(spare(picture))} if lasting else {})
 
     @cached_property
     def _arranged(self) -> Any:

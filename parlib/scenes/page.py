@@ -19,7 +19,7 @@ from typing import Any
 
 from ..plots.showing import small, tight
 from .still import still
-from .words import alt
+from .words import alt, guessed
 
 __all__ = ["CSS", "ESM", "still_forms", "twin_forms"]
 
@@ -72,12 +72,13 @@ def _lean(source: str) -> str:
 
 def still_forms(values: dict[str, Any]) -> Forms:
     """The picture with its words, open until something better closes it, and as PNG for pages without HTML."""
-    words = " ".join(alt(one) for one in sides(values["score"]))
+    guess = [guessed(values["guess"])] if values["guess"] is not None else []
+    words = " ".join([*map(alt, sides(values["score"])), *guess])
     large, spare = still(values["score"])
     kind, shown = small(large)
     data = base64.b64encode(shown).decode()
     picture = f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/{kind};base64,{data}">'
-    said = " ".join(dict.fromkeys(f"{one['said']} {one['caption']}" for one in sides(values["score"])))
+    said = " ".join([*dict.fromkeys(f"{one['said']} {one['caption']}" for one in sides(values["score"])), *guess])
     figure = f'{picture}<p style="font-size: max(16px, 1em)">{html.escape(said)}</p>'
     name = values["name"]
     forms = {"text/plain": words, "text/html": _folded("still", name, "Still picture: beginning, middle, end", figure)}

@@ -210,7 +210,7 @@ class Scene {
   send(values) {
     for (const name in values) this.model.set(name, values[name]);
     this.model.save_changes();
-    if (!this.model.get("live") || "guess" in values) return;
+    if (!this.model.get("live") || "guess" in values || "looked" in values) return;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => (this.news.textContent = "The kernel does not answer; what is here still plays."), 5000);
   }
@@ -224,6 +224,7 @@ class Scene {
   }
 
   start() {
+    this.look();
     if (this.t >= this.end) this.t = 0;
     this.playing = true;
     this.play.textContent = "❚❚ Pause";
@@ -253,8 +254,14 @@ class Scene {
     if (!this.play.disabled && !this.still.matches) this.start();
   }
 
+  // From here on a guess is no guess any more: Python locks what was predicted.
+  look() {
+    if (!this.model.get("looked")) this.send({ looked: true });
+  }
+
   seek(t) {
     if (this.play.disabled) return;
+    this.look();
     if (this.playing) this.pause(false);
     this.t = Math.min(this.end, Math.max(0, t));
     this.draw();

@@ -116,6 +116,7 @@ class Scene:
         widget.observe(self._keep, "guess")
         if _outside(self._told):
             self._told.watch(self._hear)
+            widget.observe(lambda change: self._told.lock(), "looked")
         return widget
 
     def _hear(self) -> None:
@@ -123,10 +124,13 @@ class Scene:
         self.widget.guess, self.widget.question = self.guess, self.question
 
     def _spare(self) -> dict[str, Any]:
-        """The replay without a kernel, where it is small enough, and the still picture."""
+        """The replay without a kernel, where it is small enough, and the still picture.
+
+        A scene with sliders has no replay: without Python to answer them it would be a toy.
+        """
         values = self._values() | {"question": {}}
         picture = still_forms(values)
-        room = LIMIT - sum(map(len, picture.values()))
+        room = 0 if "live" in self._more() else LIMIT - sum(map(len, picture.values()))
         return {"twin": twin_forms(values, room) or {"text/plain": ""}, "still": picture}
 
     def _refresh(self) -> None:

@@ -18,8 +18,9 @@ __all__ = ["Stage"]
 class Stage(anywidget.AnyWidget):
     """One scene on the page.
 
-    Python writes `score`, `question`, `news` and `baking`; the page writes `guess`, `workers`, `size` (the place of
-    the order size among `sizes`) and `wish`, a counter that grows whenever somebody wants to bake for real.
+    Python writes `score`, `question`, `news` and `baking`; the page writes `guess`, `looked` (something
+    was played), `workers`, `size` (the place of the order size among `sizes`) and `wish`, a counter that grows whenever
+    somebody wants to bake for real.
     """
 
     _esm, _css = ESM, CSS
@@ -28,6 +29,7 @@ class Stage(anywidget.AnyWidget):
     score = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict().tag(sync=True)
     guess = traitlets.Any(None, allow_none=True).tag(sync=True)
+    looked = traitlets.Bool(False).tag(sync=True)
     live = traitlets.Bool(False).tag(sync=True)
     workers = traitlets.Int(1).tag(sync=True)
     most = traitlets.Int(16).tag(sync=True)

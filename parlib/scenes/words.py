@@ -12,7 +12,7 @@ from ..plan import counted
 from ..plots.look import SOURCES, tell_seconds
 from ..trace import Trace
 
-__all__ = ["alt", "caption", "outcome", "sentence", "unit"]
+__all__ = ["alt", "caption", "guessed", "outcome", "sentence", "unit"]
 
 
 def unit(told: dict[str, Any], number: int) -> str:
@@ -66,6 +66,11 @@ def alt(told: dict[str, Any]) -> str:
     place = "kitchen" if told["scene"] == "kitchen" else "bakery"
     name = f" of {told['title']}" if told["title"] else ""
     return f"A {place}{name} in three moments: beginning, middle, end. {told['said']} {told['caption']}"
+
+
+def guessed(guess: float | str) -> str:
+    """What the learner said before."""
+    return f"You predicted {tell_seconds(guess) if isinstance(guess, float | int) else f'“{guess}”'}."
 
 
 def _error(told: dict[str, Any]) -> str:
