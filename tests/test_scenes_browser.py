@@ -25,6 +25,7 @@ from parlib import (
     simulate,
 )
 from parlib.scenes import page as script
+from parlib.scenes.page import twin_forms
 from parlib.workloads import bakery
 
 pytest.importorskip("playwright", reason="pip install playwright")
@@ -224,7 +225,7 @@ def test_the_longest_queue_is_named_and_counted(staged):
 # ---- Play, scrub, slide ----------------------------------------------------------------------------------------------
 
 
-def test_play_moves_trays_to_the_end_without_a_word_to_the_kernel(staged):
+def test_play_moves_trays_to_the_end_and_tells_the_kernel_no_more_than_that_somebody_looked(staged):
     page = staged(Bakery(order()))
     page.locator("select").select_option("4")
     before = page.evaluate(SEEN)["seen"]
@@ -240,7 +241,7 @@ def test_play_moves_trays_to_the_end_without_a_word_to_the_kernel(staged):
     page.wait_for_function("() => !scene.playing")
     assert set(page.evaluate(SEEN)["places"].values()) == {"home"}
     expect(page.locator("p.said")).to_contain_text("8 trays done by 4 bakers after 2 s.")
-    assert page.evaluate("window.sent") == []
+    assert page.evaluate("window.sent") == [["looked", True]]
 
 
 def test_scrubbing_with_the_mouse_lands_on_that_moment(staged):
@@ -431,6 +432,19 @@ def test_64_bakers_and_2000_trays_play_nearly_as_fast_as_an_empty_page(staged):
         page.evaluate("() => { scene.seek(0); scene.toggle(); }")
         rates.append(page.evaluate(RATE))
     assert max(rates) > 0.9 * empty
+
+
+def test_a_replay_borrows_the_script_of_another_and_says_so_while_there_is_none(staged):
+    page = staged(Bakery(order(4, 2)))
+    values = Kitchen(dinner())._values() | {"question": {}}
+    frames = [twin_forms(values, 10**6, carries=carries) for carries in (False, True)]
+    page.set_content(frames[0]["text/html"])
+    borrower = page.frame_locator("iframe >> nth=0")
+    borrower.get_by_text("as soon as the first scene").wait_for()
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", frames[1]["text/html"])
+    button(borrower, "Play").click()
+    expect(borrower.locator(".time")).not_to_have_text("0 s")
+    assert page.errors == []
 
 
 @pytest.mark.parametrize("width", [360, 700, 1900])

@@ -14,6 +14,7 @@ import gzip
 import html
 import json
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,12 @@ def _script() -> str:
 ESM, CSS = _script(), _read("scene.css")
 
 
-def twin_forms(values: dict[str, Any], room: int) -> Forms | None:
-    """The replay as a frame, or None where it would take more than `room` bytes."""
-    packed = base64.b64encode(gzip.compress(json.dumps(_light(values)).encode(), 9, mtime=0)).decode()
+def twin_forms(values: dict[str, Any], room: int, *, carries: bool = True) -> Forms | None:
+    """The replay as a frame, or None where it would take more than `room` bytes.
+
+    The script is most of it. One frame of a page `carries` it; the others borrow it from that one.
+    """
+    packed = base64.b64encode(gzip.compress(json.dumps(_light(values, carries)).encode(), 9, mtime=0)).decode()
     page = html.escape(_read("twin.html").replace("PACKED", packed))
     if len(page) > room:
         return None
@@ -58,9 +62,11 @@ def twin_forms(values: dict[str, Any], room: int) -> Forms | None:
 FRAME = "width: 100%; height: 640px; border: 0; display: block"
 
 
-def _light(values: dict[str, Any]) -> dict[str, Any]:
+def _light(values: dict[str, Any], carries: bool) -> dict[str, Any]:
     """What a frame needs: the script with short lines, and no sliders, for nobody would answer them."""
-    return {"style": _lean(CSS), "script": _lean(ESM), "values": values | {"live": False}}
+    kit = {"style": _lean(CSS), "script": _lean(ESM)}
+    version = f"parlib {blake2b(kit['script'].encode(), digest_size=6).hexdigest()}"
+    return {"kit": kit if carries else None, "version": version, "values": values | {"live": False}}
 
 
 @cache

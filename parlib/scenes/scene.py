@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 from ..plan import counted
 from ..plots.look import tell_seconds
@@ -38,6 +38,8 @@ TRAYS = 12  # that an order is put on, unless somebody says otherwise: few enoug
 
 class Scene:
     """What all scenes share: a score, a question, a widget, and its spare copies in the saved notebook."""
+
+    _carrier: ClassVar[str] = ""  # which scene brings the script along for the replays of all: the first one shown
 
     def __init__(self, prediction: Any = None) -> None:
         self._handles: dict[str, Any] = {}
@@ -124,14 +126,12 @@ class Scene:
         self.widget.guess, self.widget.question = self.guess, self.question
 
     def _spare(self) -> dict[str, Any]:
-        """The replay without a kernel, where it is small enough, and the still picture.
-
-        A scene with sliders has no replay: without Python to answer them it would be a toy.
-        """
+        """The replay without a kernel, where it is small enough, and the still picture."""
         values = self._values() | {"question": {}}
         picture = still_forms(values)
-        room = 0 if "live" in self._more() else LIMIT - sum(map(len, picture.values()))
-        return {"twin": twin_forms(values, room) or {"text/plain": ""}, "still": picture}
+        room = LIMIT - sum(map(len, picture.values()))
+        carries = Scene._carrier in ("", self._key)
+        return {"twin": twin_forms(values, room, carries=carries) or {"text/plain": ""}, "still": picture}
 
     def _refresh(self) -> None:
         """Draw the spare copies again, in the background, once nothing has moved for a moment."""
@@ -151,7 +151,10 @@ class Scene:
 
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         display({"text/plain": repr(self), WIDGET: view}, raw=True)
-        for name, forms in self._spare().items():
+        spare = self._spare()
+        if "srcdoc" in spare["twin"].get("text/html", ""):
+            Scene._carrier = Scene._carrier or self._key
+        for name, forms in spare.items():
             self._handles[name] = display(forms, raw=True, display_id=True)
 
 
