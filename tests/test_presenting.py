@@ -162,6 +162,23 @@ def test_c_hides_the_code_and_shows_it_again(slides, stage):
     assert code.is_visible()
 
 
+@pytest.mark.browser
+def test_scenes_play_inside_their_slides_and_nothing_of_them_is_cut_off(slides, stage):
+    for page in slides:
+        stage.goto(page.as_uri())
+        stage.wait_for_function("window.Reveal && Reveal.isReady()")
+        frames = stage.locator("iframe[title^='Replay']")
+        assert frames.count() > 0
+        for frame in frames.all():
+            frame.evaluate("frame => Reveal.slide(...Object.values(Reveal.getIndices(frame.closest('section'))))")
+            scene = frame.content_frame
+            scene.get_by_role("button", name="Play").click()
+            clock = "() => document.querySelector('.parlib-scene').scene.t > 0"
+            frame.element_handle().content_frame().wait_for_function(clock)
+            below = "root => innerHeight - root.getBoundingClientRect().bottom"
+            assert scene.locator(".parlib-scene").evaluate(below) >= 0
+
+
 # ---- The projector --------------------------------------------------------------------------------------------------
 
 
