@@ -21,7 +21,7 @@ from .values import MIME, Answered, published, story
 
 __all__ = ["NotYet", "answered", "check", "hint"]
 
-_asked: Counter[str] = Counter()  # how many hints of each exercise were taken in this session
+_asked: Counter[str] = Counter()  # how many hints of each exercise were taken since the start
 
 
 class NotYet(Exception):
@@ -109,7 +109,7 @@ def _publish(payload: dict[str, Any], headline: str) -> None:
     from IPython import get_ipython
     from IPython.display import display
 
-    if get_ipython() is None:  # a plain Python session has nowhere to display
+    if get_ipython() is None:  # plain Python has nowhere to display
         print(headline)
     else:
         display({MIME: payload, "text/plain": headline}, raw=True)
