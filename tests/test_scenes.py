@@ -265,6 +265,16 @@ def test_a_race_asks_who_is_done_last_and_knows_it():
     assert [side["scene"] for side in Race(order(), dinner()).score["sides"]] == ["bakery", "kitchen"]
 
 
+def test_both_rows_of_a_races_still_picture_say_whose_they_are_and_show_the_same_moments(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(still._Panel, "draw", lambda panel, moment, whose: drawn.append((whose, moment)))
+    still.still(Race(order(8, 1), order(8, 4), titles=("alone", "together")).score)
+    assert [whose for whose, _ in drawn] == 3 * ["alone: "] + 3 * ["together: "]
+    assert drawn[0][1] == 0.0
+    assert drawn[2][1] >= 8.0
+    assert [moment for _, moment in drawn[:3]] == [moment for _, moment in drawn[3:]]
+
+
 # ---- What is left in the file ----------------------------------------------------------------------------------------
 
 

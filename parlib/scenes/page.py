@@ -79,12 +79,14 @@ def _lean(source: str) -> str:
 def still_forms(values: dict[str, Any]) -> Forms:
     """The picture with its words, open until something better closes it, and as PNG for pages without HTML."""
     guess = [guessed(values["guess"])] if values["guess"] is not None else []
-    words = " ".join([*map(alt, sides(values["score"])), *guess])
+    told = sides(values["score"])
+    tail = [*dict.fromkeys(one["caption"] for one in told), *guess]
+    words = " ".join([*map(alt, told), *tail])
     large, spare = still(values["score"])
     kind, shown = small(large)
     data = base64.b64encode(shown).decode()
     picture = f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/{kind};base64,{data}">'
-    said = " ".join([*dict.fromkeys(f"{one['said']} {one['caption']}" for one in sides(values["score"])), *guess])
+    said = " ".join([*dict.fromkeys(one["said"] for one in told), *tail])
     figure = f'{picture}<p style="font-size: max(16px, 1em)">{html.escape(said)}</p>'
     name = values["name"]
     forms = {"text/plain": words, "text/html": _folded("still", name, "Still picture: beginning, middle, end", figure)}

@@ -42,11 +42,12 @@ def still(score: dict[str, Any]) -> tuple[bytes, bytes]:
     view = sides[0]["views"][0]
     height = PIXELS / 3 * view["height"] / view["width"] + 26
     figure = Figure(figsize=(PIXELS / 100, height * len(sides) / 100), dpi=100, facecolor="#fffdf9")
+    shown = moments(max(sides, key=lambda side: float(side["end"])))  # one clock for both sides of a race
     for row, side in enumerate(sides):
-        for column, moment in enumerate(moments(side)):
+        for column, moment in enumerate(shown):
             share = 1 / len(sides)
             place = (column / 3 + 0.002, 1 - (row + 1) * share, 1 / 3 - 0.004, share * (1 - 26 / height))
-            _Panel(figure.add_axes(place), side).draw(moment)
+            _Panel(figure.add_axes(place), side).draw(moment, f"{side['title']}: " if len(sides) > 1 else "")
     return _png(figure, 100), _png(figure, SPARE)
 
 
@@ -92,8 +93,8 @@ class _Panel:
         ax.set(xlim=(0, self.view["width"]), ylim=(self.view["height"], 0), xticks=[], yticks=[])
         ax.set_frame_on(False)
 
-    def draw(self, moment: float) -> None:
-        """The room, the furniture, everybody, and every tray in its place."""
+    def draw(self, moment: float, whose: str) -> None:
+        """The room, the furniture, everybody, and every tray in its place; above it whose room it is, and when."""
         self._room()
         for name in ("shelf", "counter"):
             self._art(name, *self.view[name])
@@ -106,7 +107,7 @@ class _Panel:
         else:
             self._groups(moment)
         now: Any = tell_seconds(min(moment, self.score["finish"]))
-        self.ax.set_title(now, fontsize=13, pad=5, color="#3a2a22", weight="bold")
+        self.ax.set_title(whose + now, fontsize=13, pad=5, color="#3a2a22", weight="bold")
 
     def _room(self) -> None:
         palette, floor, width, height = self.colors, self.view["floor"], self.view["width"], self.view["height"]

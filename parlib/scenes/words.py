@@ -65,7 +65,7 @@ def alt(told: dict[str, Any]) -> str:
     """What the still picture shows, for those who cannot see it."""
     place = "kitchen" if told["scene"] == "kitchen" else "bakery"
     name = f" of {told['title']}" if told["title"] else ""
-    return f"A {place}{name} in three moments: beginning, middle, end. {told['said']} {told['caption']}"
+    return f"A {place}{name} in three moments: beginning, middle, end. {told['said']}"
 
 
 def guessed(guess: float | str) -> str:
