@@ -9,7 +9,13 @@ import parlib
 from parlib import Plan, Simulated, Workload, execute
 from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, matmul, text
 
-TINY = {"bakery.restaurant": 2, "matmul.by_rows": 30, "matmul.adding": 1}
+TINY = {
+    "bakery.restaurant": 2,
+    "matmul.by_rows": 30,
+    "matmul.by_columns": 30,
+    "matmul.by_blocks": 30,
+    "matmul.adding": 1,
+}
 SAMPLE = Workload("sample", lambda size, chunks: Plan([]), lambda size: {}, (1, 5, 9), "waiting")
 
 
