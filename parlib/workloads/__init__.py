@@ -5,6 +5,7 @@
     convolution  photographs through filters                            CPU
     splits       who makes which part of an array, and what it needs
     digits       handwritten digits, to learn from; network, training   CPU, releasing the GIL
+    loading      image files, decoded while the network learns          CPU, releasing the GIL
     updates      workers that wait for each other, and workers that do not
     text         the words of Python's documentation                    the GIL
 
@@ -12,13 +13,13 @@ Each module has plain functions to call by hand, and ready-made workloads of sev
 smallest takes about a twentieth of a second on one ordinary core, the largest a second or two.
 """
 
-from . import bakery, convolution, digits, matmul, network, splits, text, training, updates
+from . import bakery, convolution, digits, loading, matmul, network, splits, text, training, updates
 from .workload import SPENDS, Workload, block_plan, equal
 
 # fmt: off
 __all__ = [
     "ALL", "SPENDS", "Workload", "block_plan", "equal",
-    "bakery", "convolution", "digits", "matmul", "network", "splits", "text", "training", "updates",
+    "bakery", "convolution", "digits", "loading", "matmul", "network", "splits", "text", "training", "updates",
 ]
 # fmt: on
 
