@@ -26,6 +26,6 @@ __all__ = [
 ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
     *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
-    *(convolution.photos, text.words),
+    *(convolution.photos, training.step, text.words),
 )
 """Every workload that comes with parlib."""

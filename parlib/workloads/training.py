@@ -14,18 +14,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from ..backends import count_workers
 from ..paradigms import data_parallel, split
-from ..plan import check_count, counted
+from ..plan import Plan, check_count, counted
 from ..sharing import share
 from ..trace import Run, Trace, add_note
-from .network import Descent, Network, Slope, average
+from .digits import digits
+from .network import Descent, Network, Slope, average, classifier
+from .workload import Workload, block_plan
 
-__all__ = ["Shard", "Training", "batches", "slope_of", "train"]
+__all__ = ["Shard", "Training", "batches", "slope_of", "step", "train"]
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,12 @@ def train(
     images, labels = (share(images), share(labels)) if backend == "processes" else (images, labels)
     weights = network.start(seed)
     speed, losses, traces = np.zeros_like(weights), [], []
-    for step, places in enumerate(batches(len(images), batch, epochs, seed)):
+    for number, places in enumerate(batches(len(images), batch, epochs, seed)):
         try:
             shard, parts = Shard(network, weights, images, labels), split(places, accumulate)
             runs = [slope_of(shard, part, workers=workers, backend=backend) for part in parts if len(part)]
         except (ValueError, FloatingPointError) as error:
-            add_note(error, f"in step {step}, epoch {step * batch // len(images)}")
+            add_note(error, f"in step {number}, epoch {number // -(-len(images) // batch)}")
             raise
         slope = average(run.result for run in runs)
         weights, speed = descent(weights, speed, slope.gradient)
@@ -141,3 +144,40 @@ def _check(images: np.ndarray, labels: np.ndarray, batch: int, hands: int) -> No
     if check_count("batch", batch) < hands:
         idle = f"{hands - batch} of {hands} shards of every step are empty, and who has one of them stands idle"
         warnings.warn(f"a batch of {batch} is smaller than the number of shards: {idle}", RuntimeWarning, stacklevel=3)
+
+
+@cache
+def _ready(size: int) -> Shard:
+    """A network of some size, its weights at the start, and `size` digits, from the first again after the last."""
+    data, network = digits(), classifier(hidden=(512, 512))
+    places = np.arange(size) % len(data.labels)
+    return Shard(network, network.start(), share(data.images[places]), share(data.labels[places]))
+
+
+def _step_plan(size: int, chunks: int) -> Plan:
+    return block_plan(_ready(size), np.arange(size), chunks=chunks, combine=_gradient)
+
+
+def _step_serial(size: int) -> np.ndarray:
+    shard = _ready(size)
+    return shard.network.slope(shard.weights, shard.images, shard.labels).gradient
+
+
+def _gradient(slopes: list[Slope]) -> np.ndarray:
+    return average(slopes).gradient
+
+
+def _step_costs(size: int) -> float:
+    return 45e-6
+
+
+step = Workload(
+    "training.step",
+    _step_plan,
+    _step_serial,
+    (2000, 8000, 32000),
+    "CPU, releasing the GIL",
+    _step_costs,
+    same=partial(np.allclose, rtol=0, atol=1e-10),
+)
+"""The slope of a batch of `size` digits, for a network of three dense layers."""
