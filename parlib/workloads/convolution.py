@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ from .workload import Workload
 
 SIDE = 224  # pixels of a piece, as networks for photographs like them
 FILTERS = 8
+CACHED = (
+    2**18
+)  # bytes of answers that are computed at a time: with what they are made from, a core's own cache holds them
 
 
 @cache
@@ -62,10 +66,14 @@ def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     [[27.0, 27.0, 27.0], [27.0, 27.0, 27.0]]
     """
     height, width = (side - places + 1 for side, places in zip(image.shape[-3:-1], kernel.shape))
-    total = np.zeros((*image.shape[:-3], height, width, kernel.shape[-1]), np.result_type(image, kernel))
-    for down, right in np.ndindex(kernel.shape[:2]):
-        total += image[..., down : down + height, right : right + width, :] @ kernel[down, right]
-    return total
+    images = image.reshape(-1, *image.shape[-3:])
+    answers = np.zeros((len(images), height, width, kernel.shape[-1]), np.result_type(image, kernel))
+    few = max(1, CACHED // max(1, answers[:1].nbytes))  # images at a time, and rows of them
+    band = max(1, CACHED // max(1, answers[:few, :1].nbytes))
+    for first, top in product(range(0, len(images), few), range(0, height, band)):
+        seen = images[first : first + few, top : top + band + kernel.shape[0] - 1]
+        _add_answers(seen, kernel, answers[first : first + few, top : top + band])
+    return answers.reshape(*image.shape[:-3], *answers.shape[1:])
 
 
 def convolution_split(images: np.ndarray, kernel: np.ndarray, chunks: int, how: str = "images") -> Split:
@@ -99,7 +107,15 @@ def convolution_split(images: np.ndarray, kernel: np.ndarray, chunks: int, how: 
 def features(image: np.ndarray) -> np.ndarray:
     """What the first layer of a network sees: the mean of the positive answers of each filter, shape (8,)."""
     brightness = image.astype(np.float32) / 255
-    return np.maximum(convolve(brightness, kernels()), 0).mean(axis=(0, 1))
+    answers = convolve(brightness, kernels())
+    return np.maximum(answers, 0, out=answers).mean(axis=(0, 1))  # in place: new memory costs more than the arithmetic
+
+
+def _add_answers(images: np.ndarray, kernel: np.ndarray, answers: np.ndarray) -> None:
+    """Slide the filters over a few images, whose answers stay in the cache meanwhile."""
+    spare, (height, width) = np.empty_like(answers), answers.shape[1:3]
+    for down, right in np.ndindex(kernel.shape[:2]):
+        answers += np.matmul(images[:, down : down + height, right : right + width], kernel[down, right], out=spare)
 
 
 def _with_halo(places: slice, reach: int) -> slice:
