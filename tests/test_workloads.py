@@ -35,7 +35,7 @@ def small_book(monkeypatch):
 def nothing_stays():
     """Large data are not kept for the tests that follow."""
     yield
-    for made in (matmul.pages, matmul.matrices, convolution.pieces, text.documents):
+    for made in (matmul.pages, matmul.matrices, convolution.pieces, convolution.batch, text.documents):
         made.cache_clear()
 
 

@@ -26,6 +26,7 @@ __all__ = [
 ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
     *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
-    *(convolution.photos, training.step, text.words),
+    *(convolution.photos, convolution.by_images, convolution.by_tiles, convolution.by_filters),
+    *(training.step, text.words),
 )
 """Every workload that comes with parlib."""

@@ -12,7 +12,8 @@ filter has places (what libraries call convolution is this correlation, the filt
 from __future__ import annotations
 
 import math
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -20,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from ..paradigms import data_plan
-from ..plan import Plan, did_you_mean
-from .splits import Split, bounds_of, grid_of, part
+from ..plan import Plan, Task, did_you_mean
+from .splits import Split, bounds_of, grid_of, part, seconds_of
 from .workload import Workload
 
 SIDE = 224  # pixels of a piece, as networks for photographs like them
@@ -140,6 +141,25 @@ def _piece(image: np.ndarray, numbers: np.random.Generator) -> np.ndarray:
     return image[top : top + SIDE, left : left + SIDE]
 
 
+@cache
+def batch(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """`size` pieces as one batch, (size, 224, 224, 3), and filters of 7 × 7 places, as large as first layers have."""
+    filters = np.random.default_rng(2).normal(0, 0.1, (7, 7, 3, FILTERS)).astype(np.float32)
+    return pieces(size).astype(np.float32) / 255, filters
+
+
+def _batch_plan(size: int, chunks: int, how: str) -> Plan:
+    return convolution_split(*batch(size), chunks, how).plan()
+
+
+def _batch_serial(size: int) -> np.ndarray:
+    return convolve(*batch(size))
+
+
+def _batch_costs(size: int) -> Callable[[Task], float]:
+    return partial(seconds_of, shape=(size, SIDE - 6, SIDE - 6, FILTERS), each=30e-9)
+
+
 def _plan(size: int, chunks: int) -> Plan:
     return data_plan(features, pieces(size), chunks=chunks, combine=np.stack)
 
@@ -154,3 +174,19 @@ def _costs(size: int) -> float:
 
 photos = Workload("convolution.photos", _plan, _serial, (20, 80, 320), "CPU, releasing the GIL", _costs)
 """The features of `size` pieces of photographs."""
+
+
+def _cut(how: str) -> Workload:
+    plan, same = partial(_batch_plan, how=how), partial(np.allclose, rtol=0, atol=1e-4)
+    name, spends = f"convolution.by_{how}", "CPU, releasing the GIL"
+    return Workload(name, plan, _batch_serial, (8, 32, 80), spends, _batch_costs, same=same)
+
+
+by_images = _cut("images")
+"""`size` pieces through wide filters, some images to each worker."""
+
+by_tiles = _cut("tiles")
+"""The same, a tile of all images to each, with its halo."""
+
+by_filters = _cut("filters")
+"""The same, some of the filters to each, and all images to all."""
