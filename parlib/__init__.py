@@ -4,6 +4,7 @@ Read the source in this order; each file says in its first line which question i
 
     paradigms   the three paradigms, side by side         plan, trace   what to do, what happened
     schedule    the heart: one loop for all of them       backends      where work runs
+    collectives how workers agree: a task is a message
     simulation  a machine of any size, in numbers; bulk   executors, couriers, sharing, worker, blas
     metrics, laws, host, timing, plots, workloads, study, panels
 
@@ -15,6 +16,7 @@ from typing import Any
 
 from .backends import close
 from .bulk import simulate, simulate_pipeline, simulate_training
+from .collectives import Traffic, all_reduce, traffic
 from .host import machine
 from .laws import (
     amdahl,
@@ -64,6 +66,7 @@ __all__ = [
     # the three paradigms, and their plans
     "data_parallel", "task_parallel", "pipeline_parallel",
     "data_plan", "task_plan", "pipeline_plan", "split", "Stage",
+    "all_reduce", "traffic", "Traffic",
     # the heart
     "Plan", "Task", "PlanError", "execute", "Schedule",
     "in_turn", "longest_path_first", "earliest_finish", "by_assignment", "greedy", "optimum",

@@ -39,7 +39,8 @@ class Task:
     value. `cost` is in seconds, one number or one for each worker. `release` is the
     moment, in seconds after the start of the run, before which the task may not start.
     `items` are the positions in the data that a chunk works on, `item` the one position
-    that a station of a pipeline works on.
+    that a station of a pipeline works on. With `nbytes` the task is a message of that size:
+    on a simulated machine it takes as long as its bytes, and nothing else moves for it.
 
     >>> Task("plate", print, needs=("sauce", "meat"))
     <Task: plate(sauce, meat)>
@@ -55,6 +56,7 @@ class Task:
     release: float = 0.0
     items: range | None = None
     item: int | None = None
+    nbytes: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -62,6 +64,8 @@ class Task:
         if self.fn is not None and not callable(self.fn):
             raise TypeError(f"task {self.name!r} needs a function to call, not {self.fn!r}")
         check_seconds(f"the release of task {self.name!r}", self.release)
+        if self.nbytes is not None:
+            check_amount(f"the size of message {self.name!r}", self.nbytes, "bytes")
         for field, check in ("needs", _checked_names), ("after", _checked_names), ("cost", _checked_cost):
             object.__setattr__(self, field, check(self.name, getattr(self, field)))  # a copy: the caller's may change
 

@@ -46,7 +46,8 @@ class Simulated:
     startup    before a worker's first task
     overhead   added to every task, on its worker
     dispatch   that the one coordinator spends on every task, one task after the other
-    latency    for a value that moves from one worker to another, plus its bytes / bandwidth
+    latency    for a value that moves from one worker to another, and for a task that is a
+               message, plus its bytes / bandwidth
     bandwidth  bytes per second between workers
     speeds     how fast each worker is (1 = as the costs say), or {kind: [for each worker]}
     noise      stragglers: (probability, factor) makes some tasks that many times longer;
@@ -121,6 +122,10 @@ class Simulated:
             table = table[task.kind]
         return 1.0 if table is None else table[worker]
 
+    def message(self, task: Task) -> float:
+        """Seconds that a task which is a message is under way; 0 for all others."""
+        return 0.0 if task.nbytes is None else self.latency + task.nbytes / self.bandwidth
+
     def _from_array(self, task: Task, plan: Plan | None) -> float:
         places = task.items
         if places is None:
@@ -174,11 +179,12 @@ class SimulatedCrew:
     def submit(self, task: Task, slot: int, values: list[Any]) -> None:
         """Work out when `slot` will have finished `task`, and what it makes."""
         self.coordinator = started = max(self.coordinator, self.now, self.free[slot]) + self.place.dispatch
-        if self.moves:
+        if self.moves and task.nbytes is None:
             started = max([started, *(self._arrival(task, need, slot) for need in task.needs)])
         report, seconds = self._do(task, values, slot)
         speed = self.place.speed(task, slot)
         finished = started + (self.place.overhead + seconds) / speed * self.factor[self.plan.position[task.name]]
+        finished += self.place.message(task)
         self.free[slot] = finished
         life = self.now, started, finished, finished, finished - started
         done = Done(task, slot, report.value, report.error, *life, report.nested)

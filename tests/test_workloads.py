@@ -9,7 +9,13 @@ import parlib
 from parlib import Plan, Simulated, Workload, execute
 from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, matmul, text
 
-TINY = {"bakery.restaurant": 2, "matmul.by_rows": 30, "matmul.adding": 1}
+TINY = {
+    "bakery.restaurant": 2,
+    "matmul.by_rows": 30,
+    "matmul.by_columns": 30,
+    "matmul.by_blocks": 30,
+    "matmul.adding": 1,
+}
 SAMPLE = Workload("sample", lambda size, chunks: Plan([]), lambda size: {}, (1, 5, 9), "waiting")
 
 
@@ -29,7 +35,7 @@ def small_book(monkeypatch):
 def nothing_stays():
     """Large data are not kept for the tests that follow."""
     yield
-    for made in (matmul.pages, matmul.matrices, convolution.pieces, text.documents):
+    for made in (matmul.pages, matmul.matrices, convolution.pieces, convolution.batch, text.documents):
         made.cache_clear()
 
 

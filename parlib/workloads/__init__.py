@@ -3,20 +3,30 @@
     bakery       cupcakes by hand, in the oven; a restaurant's dishes   waiting, or the GIL
     matmul       the product of two matrices; scaling and adding        CPU, or memory bandwidth
     convolution  photographs through filters                            CPU
+    splits       who makes which part of an array, and what it needs
+    digits       handwritten digits, to learn from; network, training   CPU, releasing the GIL
+    loading      image files, decoded while the network learns          CPU, releasing the GIL
+    updates      workers that wait for each other, and workers that do not
     text         the words of Python's documentation                    the GIL
 
 Each module has plain functions to call by hand, and ready-made workloads of several sizes: the
 smallest takes about a twentieth of a second on one ordinary core, the largest a second or two.
 """
 
-from . import bakery, convolution, matmul, text
+from . import bakery, convolution, digits, loading, matmul, network, splits, text, training, updates
 from .workload import SPENDS, Workload, block_plan, equal
 
-__all__ = ["ALL", "SPENDS", "Workload", "bakery", "block_plan", "convolution", "equal", "matmul", "text"]
+# fmt: off
+__all__ = [
+    "ALL", "SPENDS", "Workload", "block_plan", "equal",
+    "bakery", "convolution", "digits", "loading", "matmul", "network", "splits", "text", "training", "updates",
+]
+# fmt: on
 
 ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
-    *(matmul.by_rows, matmul.adding),
-    *(convolution.photos, text.words),
+    *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
+    *(convolution.photos, convolution.by_images, convolution.by_tiles, convolution.by_filters),
+    *(training.step, text.words),
 )
 """Every workload that comes with parlib."""

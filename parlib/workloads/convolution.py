@@ -3,25 +3,33 @@
     photograph ──► convolve with 8 filters ──► keep what is positive ──► mean ──► 8 numbers
     (h, w, 3)      (h−2, w−2, 8)
 
-The photographs are the two that come with scikit-learn, cut into overlapping pieces, some of them
+A batch can be cut by images, by tiles (with a halo: places of the neighbors that the filter reaches) or by
+filters. The photographs are the two that come with scikit-learn, cut into overlapping pieces, some of them
 mirrored. The convolution is a sliding sum in NumPy: as many additions of shifted images as the
 filter has places (what libraries call convolution is this correlation, the filter unturned).
 """
 
 from __future__ import annotations
 
-from functools import cache
+import math
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from ..paradigms import data_plan
-from ..plan import Plan
+from ..plan import Plan, Task, did_you_mean
+from .splits import Split, bounds_of, grid_of, part, seconds_of
 from .workload import Workload
 
 SIDE = 224  # pixels of a piece, as networks for photographs like them
 FILTERS = 8
+CACHED = (
+    2**18
+)  # bytes of answers that are computed at a time: with what they are made from, a core's own cache holds them
 
 
 @cache
@@ -53,25 +61,103 @@ def kernels() -> np.ndarray:
 def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Slide a filter over an image: (h, w, c) with (k, l, c, f) filters gives (h−k+1, w−l+1, f).
 
+    The same for a batch of images, (n, h, w, c).
+
     >>> convolve(np.ones((4, 5, 3)), np.ones((3, 3, 3, 2)))[:, :, 0].tolist()
     [[27.0, 27.0, 27.0], [27.0, 27.0, 27.0]]
     """
-    height, width = (side - places + 1 for side, places in zip(image.shape, kernel.shape[:2]))
-    total = np.zeros((height, width, kernel.shape[-1]), np.result_type(image, kernel))
-    for down, right in np.ndindex(kernel.shape[:2]):
-        total += image[down : down + height, right : right + width] @ kernel[down, right]
-    return total
+    height, width = (side - places + 1 for side, places in zip(image.shape[-3:-1], kernel.shape))
+    images = image.reshape(-1, *image.shape[-3:])
+    answers = np.zeros((len(images), height, width, kernel.shape[-1]), np.result_type(image, kernel))
+    few = max(1, CACHED // max(1, answers[:1].nbytes))  # images at a time, and rows of them
+    band = max(1, CACHED // max(1, answers[:few, :1].nbytes))
+    for first, top in product(range(0, len(images), few), range(0, height, band)):
+        seen = images[first : first + few, top : top + band + kernel.shape[0] - 1]
+        _add_answers(seen, kernel, answers[first : first + few, top : top + band])
+    return answers.reshape(*image.shape[:-3], *answers.shape[1:])
+
+
+def convolution_split(images: np.ndarray, kernel: np.ndarray, chunks: int, how: str = "images") -> Split:
+    """A batch (n, h, w, c) through filters (k, l, c, f), cut by "images", "tiles" or "filters".
+
+    A tile of the answer needs a tile of the images that is k − 1 places higher and l − 1 wider:
+    its halo. Each number of the answer takes k·l·c multiplications and as many additions.
+    Raises ValueError for shapes that do not match.
+
+    >>> images, kernel = np.ones((4, 6, 6, 1)), np.ones((3, 3, 1, 2))
+    >>> [convolution_split(images, kernel, 2, how).sent for how in ("images", "tiles", "filters")]
+    [1440, 1824, 2448]
+    """
+    shape, dtype = _shape_of_answer(images, kernel), np.result_type(images, kernel)
+    whole, all_of, parts = np.broadcast_to(np.int8(0), shape), slice(None), []
+    cuts = {
+        "images": lambda: [(some, all_of, all_of, all_of) for some in bounds_of(shape[0], chunks)],
+        "tiles": lambda: [(all_of, *tile, all_of) for tile in grid_of(shape[1], shape[2], chunks)],
+        "filters": lambda: [(all_of, all_of, all_of, some) for some in bounds_of(shape[3], chunks)],
+    }
+    if how not in cuts:
+        raise ValueError(f"a convolution cannot be cut by {how!r}{did_you_mean(how, cuts)}")
+    for where in cuts[how]():
+        seen = where[0], *map(_with_halo, where[1:3], kernel.shape[:2]), all_of
+        inputs = {"images": (images, seen), "kernel": (kernel, (all_of, all_of, all_of, where[3]))}
+        made = whole[where].shape
+        parts.append(part(where, inputs, made, 2 * math.prod(kernel.shape[:3]), dtype.itemsize))
+    return Split(convolve, shape, dtype, parts)
 
 
 def features(image: np.ndarray) -> np.ndarray:
     """What the first layer of a network sees: the mean of the positive answers of each filter, shape (8,)."""
     brightness = image.astype(np.float32) / 255
-    return np.maximum(convolve(brightness, kernels()), 0).mean(axis=(0, 1))
+    answers = convolve(brightness, kernels())
+    return np.maximum(answers, 0, out=answers).mean(axis=(0, 1))  # in place: new memory costs more than the arithmetic
+
+
+def _add_answers(images: np.ndarray, kernel: np.ndarray, answers: np.ndarray) -> None:
+    """Slide the filters over a few images, whose answers stay in the cache meanwhile."""
+    spare, (height, width) = np.empty_like(answers), answers.shape[1:3]
+    for down, right in np.ndindex(kernel.shape[:2]):
+        answers += np.matmul(images[:, down : down + height, right : right + width], kernel[down, right], out=spare)
+
+
+def _with_halo(places: slice, reach: int) -> slice:
+    """The places of the images that these places of the answer are made from."""
+    return places if places == slice(None) else slice(places.start, places.stop + reach - 1)
+
+
+def _shape_of_answer(images: np.ndarray, kernel: np.ndarray) -> tuple[int, int, int, int]:
+    shapes = f"the images have shape {images.shape} and the filters {kernel.shape}"
+    if images.ndim != 4 or kernel.ndim != 4:
+        raise ValueError(f"{shapes}: they must be (n, height, width, colors) and (height, width, colors, filters)")
+    if images.shape[3] != kernel.shape[2]:
+        raise ValueError(f"{shapes}: the images have {images.shape[3]} colors, and the filters want {kernel.shape[2]}")
+    height, width = (side - places + 1 for side, places in zip(images.shape[1:3], kernel.shape))
+    if min(height, width, kernel.shape[0], kernel.shape[1]) < 1:
+        raise ValueError(f"{shapes}: a filter must have at least 1 × 1 places, and no more than the images")
+    return images.shape[0], height, width, kernel.shape[3]
 
 
 def _piece(image: np.ndarray, numbers: np.random.Generator) -> np.ndarray:
     top, left = numbers.integers(0, (image.shape[0] - SIDE, image.shape[1] - SIDE))
     return image[top : top + SIDE, left : left + SIDE]
+
+
+@cache
+def batch(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """`size` pieces as one batch, (size, 224, 224, 3), and filters of 7 × 7 places, as large as first layers have."""
+    filters = np.random.default_rng(2).normal(0, 0.1, (7, 7, 3, FILTERS)).astype(np.float32)
+    return pieces(size).astype(np.float32) / 255, filters
+
+
+def _batch_plan(size: int, chunks: int, how: str) -> Plan:
+    return convolution_split(*batch(size), chunks, how).plan()
+
+
+def _batch_serial(size: int) -> np.ndarray:
+    return convolve(*batch(size))
+
+
+def _batch_costs(size: int) -> Callable[[Task], float]:
+    return partial(seconds_of, shape=(size, SIDE - 6, SIDE - 6, FILTERS), each=30e-9)
 
 
 def _plan(size: int, chunks: int) -> Plan:
@@ -88,3 +174,19 @@ def _costs(size: int) -> float:
 
 photos = Workload("convolution.photos", _plan, _serial, (20, 80, 320), "CPU, releasing the GIL", _costs)
 """The features of `size` pieces of photographs."""
+
+
+def _cut(how: str) -> Workload:
+    plan, same = partial(_batch_plan, how=how), partial(np.allclose, rtol=0, atol=1e-4)
+    name, spends = f"convolution.by_{how}", "CPU, releasing the GIL"
+    return Workload(name, plan, _batch_serial, (8, 32, 80), spends, _batch_costs, same=same)
+
+
+by_images = _cut("images")
+"""`size` pieces through wide filters, some images to each worker."""
+
+by_tiles = _cut("tiles")
+"""The same, a tile of all images to each, with its halo."""
+
+by_filters = _cut("filters")
+"""The same, some of the filters to each, and all images to all."""
