@@ -13,6 +13,8 @@ import pytest
 
 matplotlib.use("agg")  # of this process only: the kernels of the notebooks have their own way to show pictures
 
+collect_ignore = ["make_reference_gradients.py"]  # a script that needs PyTorch; nothing else does
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
