@@ -1,9 +1,10 @@
-"""What all tests share: pictures without a window, and a real JupyterLab in a real browser for those that ask.
+"""What all tests share: pictures without a window, notes of their own, and a real JupyterLab in a real browser.
 
+    notes   a learner's notes in an empty folder, and a kernel that has measured nothing yet
     lab     a running JupyterLab in an empty folder of its own, one for all tests: make a folder in it per test
     page    a fresh browser window for it; its kernels stop when the test ends
 
-Both are for tests marked `browser`. Without a browser these are skipped, and fail where the environment says CI=true.
+`lab` and `page` are for tests marked `browser`; without a browser these are skipped, and fail where CI=true is set.
 """
 
 import os
@@ -11,9 +12,21 @@ import os
 import matplotlib
 import pytest
 
+from parlib.state import State
+from parlib.timing import records
+
 matplotlib.use("agg")  # of this process only: the kernels of the notebooks have their own way to show pictures
 
 collect_ignore = ["make_reference_gradients.py"]  # a script that needs PyTorch; nothing else does
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    """A learner's notes of their own, and a kernel that remembers nothing."""
+    state = State(tmp_path / ".parlib")
+    monkeypatch.setattr(records, "here", lambda: state)
+    monkeypatch.setattr(records, "_kept", {})
+    return state
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from parlib.panels import law_model, law_view
 from parlib.panels.evidence import evidence_of
 from parlib.panels.law_board import HEIGHT, WIDTH, LawBoard
 from parlib.panels.law_model import MARKS, MOST, Kitchen, LawModel, Simulating
-from parlib.state import State
 from parlib.timing import Sample, records
 
 PATIENCE = 10.0  # seconds until a test gives up on another thread; none of them needs one
@@ -265,15 +264,6 @@ def test_where_points_come_from_is_told_and_simulated_runs_are_not_solid():
     panel = explore_laws(recorded("bakery.waiting"))
     assert "Solid: recorded on" in panel._caption()
     assert "Solid" not in explore_laws([])._caption()
-
-
-@pytest.fixture
-def notes(tmp_path, monkeypatch):
-    """A learner's notes of their own, and a kernel that remembers nothing."""
-    state = State(tmp_path / ".parlib")
-    monkeypatch.setattr(records, "here", lambda: state)
-    monkeypatch.setattr(records, "_kept", {})
-    return state
 
 
 def test_all_that_was_measured_here_before_is_shown_the_latest_first(notes):

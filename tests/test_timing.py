@@ -17,7 +17,6 @@ import pytest
 import parlib
 from parlib import Plan, Run, Simulated, Trace, Workload, data_parallel, data_plan, record, recorded, sweep
 from parlib.host import machine
-from parlib.state import State
 from parlib.timing import Measurement, Sample, Sweep, records
 from parlib.timing.progress import NotebookBar
 from parlib.workloads import bakery
@@ -318,15 +317,6 @@ def test_every_shipped_record_says_where_when_and_with_what_it_was_measured(file
     assert found.warning == ""
     assert all(len(found.samples(workers, size)) >= 5 for size in found.sizes for workers in (None, *found.workers))
     assert json.loads(file.read_text(encoding="utf-8"))["source"] == "measured"
-
-
-@pytest.fixture
-def notes(tmp_path, monkeypatch):
-    """A learner's notes of their own, and a kernel that remembers nothing."""
-    state = State(tmp_path / ".parlib")
-    monkeypatch.setattr(records, "here", lambda: state)
-    monkeypatch.setattr(records, "_kept", {})
-    return state
 
 
 def counting(calls):
