@@ -1,6 +1,5 @@
 """The laws' panel: closed forms that agree with exact simulation, beside what was measured, and never an old answer."""
 
-import base64
 import io
 import math
 import threading
@@ -456,15 +455,6 @@ def told(panel):
 
     panel._simulating._tell = telling
     return done
-
-
-def test_a_picture_that_lasts_comes_in_every_form_with_the_same_words(opened):
-    forms = opened(recorded("bakery.waiting"))._forms(lasting=True)
-    alt, caption = forms["text/plain"].split("\n")
-    assert f'alt="{alt.replace(chr(39), "&#x27;")}"' in forms["text/html"]
-    assert caption in forms["text/html"]
-    assert base64.b64decode(forms["image/png"])[:4] == b"\x89PNG"
-    assert sum(map(len, forms.values())) < 100_000, "it stays in the notebook"
 
 
 def test_the_sliders_begin_at_the_fit_and_at_the_machine(opened):

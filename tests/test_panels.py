@@ -1,6 +1,7 @@
 """A panel answers at once with what is simulated and known, and measures only when its controls have rested."""
 
 import base64
+import html
 import io
 import threading
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from parlib import Plan, Sweep, Task, Workload, data_plan, explore, machine
+from parlib import Plan, Sweep, Task, Workload, data_plan, explore, explore_laws, machine, recorded
 from parlib.panels import view
 from parlib.panels.board import HEIGHT, MEASURED, WIDTH, Board
 from parlib.panels.measuring import Measuring
@@ -423,14 +424,19 @@ def test_every_move_changes_the_choice(panel):
     assert panel.choice.chunks is None
 
 
-def test_a_picture_that_lasts_comes_in_every_form_with_the_same_words(panel):
-    forms = panel._forms(lasting=True)
+@pytest.mark.parametrize(
+    ("opened", "room"),
+    [(lambda: explore(job()), 55_000), (lambda: explore_laws(recorded("bakery.waiting")), 100_000)],
+    ids=["explore", "explore_laws"],
+)
+def test_a_picture_that_lasts_comes_in_every_form_with_the_same_words(opened, room):
+    forms = opened()._forms(lasting=True)
     assert set(forms) == {"text/plain", "text/html", "image/png"}
     alt, caption = forms["text/plain"].split("\n")
-    assert f'alt="{alt}"' in forms["text/html"]
+    assert f'alt="{html.escape(alt)}"' in forms["text/html"]
     assert caption in forms["text/html"]
     assert base64.b64decode(forms["image/png"])[:4] == b"\x89PNG"
-    assert sum(map(len, forms.values())) < 55_000, "it stays in the notebook"
+    assert sum(map(len, forms.values())) < room, "it stays in the notebook"
 
 
 def test_a_picture_in_motion_is_sent_once(panel):
