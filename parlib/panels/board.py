@@ -28,7 +28,6 @@ __all__ = ["HEIGHT", "WIDTH", "Board"]
 WIDTH, HEIGHT = 1100, 450  # pixels: two pictures side by side, readable on a projector
 LANES = 4  # lanes are never higher than a quarter of the picture, so that one worker does not look like a wall
 FLOORS = (0.5, 0.1, 0.01, 0.001)  # speedups at which the curve's picture may end below
-GROUNDS = 8  # backgrounds that are kept, of two megabytes each: more than there are sizes
 
 
 class Ground(NamedTuple):
@@ -45,7 +44,6 @@ class Board(Easel):
     def __init__(self, model: Model) -> None:
         self.model = model
         self._empty: dict[float, Any] = {}  # backgrounds by floor
-        self._settled: dict[Any, Ground] = {}  # backgrounds with a curve on them, the latest last
         with rc_context(LARGE):
             super().__init__(WIDTH, HEIGHT)
             self.speed = self.figure.add_axes((0.06, 0.14, 0.4, 0.72))
@@ -96,13 +94,8 @@ class Board(Easel):
 
     def _ground(self, choice: Choice) -> Ground:
         """What stays while only the number of workers changes."""
-        key = choice.size, choice.job, self.model.scale(choice), tuple(self.model.points(choice).items())
-        if key not in self._settled:
-            with rc_context(LARGE):
-                self._settled[key] = self._settle(choice)
-        if len(self._settled) > GROUNDS:
-            del self._settled[next(iter(self._settled))]
-        return self._settled[key]
+        curve = choice.size, choice.job, self.model.scale(choice), tuple(self.model.points(choice).items())
+        return self.ground(curve, lambda: self._settle(choice))
 
     def _settle(self, choice: Choice) -> Ground:
         curve, points, right = self.model.curve(choice), self.model.points(choice), self._right(choice)

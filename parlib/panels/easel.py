@@ -11,9 +11,11 @@ drawn on it.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -26,6 +28,7 @@ from ..plots.look import BEYOND, EDGE, FILLS, IDLE, INKS, STYLE, tint
 __all__ = ["LARGE", "MEASURED", "MEDIAN", "NOW", "RING", "Easel", "measured"]
 
 DOTS = 100  # pixels per inch
+GROUNDS = 8  # backgrounds that are kept, of two megabytes each
 LARGE = STYLE | {"font.size": 12, "axes.titlesize": 13}
 MEASURED, NOW = INKS[0], "#B3400F"
 MEDIAN: Any = {"color": MEASURED, "marker": "o", "markersize": 9, "linewidth": 2.5}
@@ -39,12 +42,22 @@ class Easel:
     def __init__(self, width: int, height: int) -> None:
         self.figure = Figure(figsize=(width / DOTS, height / DOTS), dpi=DOTS)
         self.canvas = FigureCanvasAgg(self.figure)
+        self._grounds: dict[Hashable, Any] = {}  # backgrounds by what they show, the latest last
 
     def background(self) -> Any:
         """Draw everything, take its colors, and keep its pixels."""
         self.canvas.draw()
         self._palette, self._nearest = _palette(np.asarray(self.canvas.buffer_rgba()))
         return self.pixels()
+
+    def ground(self, shows: Hashable, settle: Callable[[], Any]) -> Any:
+        """The background that `shows` this: what `settle` makes, once, as long as it is among the latest GROUNDS."""
+        if shows not in self._grounds:
+            with rc_context(LARGE):
+                self._grounds[shows] = settle()
+        if len(self._grounds) > GROUNDS:
+            del self._grounds[next(iter(self._grounds))]
+        return self._grounds[shows]
 
     def pixels(self) -> Any:
         """What is on the easel now, to be restored later."""

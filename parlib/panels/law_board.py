@@ -29,7 +29,6 @@ __all__ = ["LawBoard"]
 
 WIDTH, HEIGHT = 1100, 560  # pixels: the height holds a legend below the two pictures
 FLOORS = (0.5, 1e-2, 1e-4, 1e-6)  # speedups at which the pictures may end below
-GROUNDS = 8  # backgrounds that are kept, of two megabytes each
 
 IDEAL: Any = {"color": "#999999", "linewidth": 1.5}
 LAW: Any = {"color": INKS[2], "linewidth": 2.2, "linestyle": (0, (6, 3))}
@@ -45,7 +44,6 @@ class LawBoard(Easel):
 
     def __init__(self, model: LawModel) -> None:
         self.model = model
-        self._grounds: dict[tuple[int, float], Any] = {}  # backgrounds by sweep and floor, the latest last
         self._seen = [_Seen(evidence, model.counts) for evidence in model.evidence]
         with rc_context(LARGE):
             super().__init__(WIDTH, HEIGHT)
@@ -60,27 +58,14 @@ class LawBoard(Easel):
         strong, weak = model.strong_speedup(kitchen, counts), model.weak_speedup(kitchen, counts)
         lowest = min(strong.min(), weak.min())
         floor = next((floor for floor in FLOORS if floor < lowest), FLOORS[-1])
-        self.restore(self._ground(kitchen.shown, floor))
-        self._both_end_at(floor)
+        for ax in (self.strong, self.weak):
+            ax.set_ylim(floor, 2.2 * MOST)
+        self.restore(self.ground((kitchen.shown, floor), lambda: self._settle(kitchen.shown)))
         self.show(self.strong, self._strong(kitchen, counts, strong))
         self.show(self.weak, self._weak(kitchen, counts, weak))
         return self.pack(lasting)
 
     # ---- Once for each sweep ----------------------------------------------------------------------------------------
-
-    def _ground(self, shown: int, floor: float) -> Any:
-        key = shown, floor
-        if key not in self._grounds:
-            self._both_end_at(floor)
-            with rc_context(LARGE):
-                self._grounds[key] = self._settle(shown)
-        if len(self._grounds) > GROUNDS:
-            del self._grounds[next(iter(self._grounds))]
-        return self._grounds[key]
-
-    def _both_end_at(self, floor: float) -> None:
-        for ax in (self.strong, self.weak):
-            ax.set_ylim(floor, 2.2 * MOST)
 
     def _settle(self, shown: int) -> Any:
         """The background with a legend of its own."""
