@@ -26,7 +26,7 @@ import cloudpickle
 from ..backends import close
 from ..couriers import portable, prepare
 from ..schedule import execute
-from ..timing.child import _end, _leave_at_end_of
+from ..timing.child import _end, _leave_at_end_of, _new_process
 from ..trace import Run
 
 __all__ = ["Order", "Oven", "serve"]
@@ -75,10 +75,7 @@ class Oven:
         """
         self.stop()
         message = _packed(order)
-        start = f"import sys; sys.path[:] = {sys.path!r}; from parlib.scenes.oven import serve; serve()"
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen([sys.executable, "-c", start], start_new_session=True, **pipes)
-        self._process = process
+        self._process = process = _new_process(__name__)
         threading.Thread(target=self._converse, args=(process, message, tell), daemon=True).start()
 
     def stop(self) -> None:

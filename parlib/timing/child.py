@@ -72,7 +72,7 @@ class Measurement:
         if missing is None:
             return
         message = _packed(missing)
-        self._process = _new_process()
+        self._process = _new_process(__name__)
         self._end = weakref.finalize(self, _end, self._process)
         threading.Thread(target=_converse, args=(self._process, message, self._inbox), daemon=True).start()
 
@@ -183,9 +183,9 @@ def _packed(contest: fair.Contest) -> bytes:
         raise TypeError(f"{contest.name} cannot be sent to a process of its own ({problem}): {way_out}") from problem
 
 
-def _new_process() -> subprocess.Popen[bytes]:
-    """A fresh Python that finds the same modules; an interrupt meant for the notebook does not reach it."""
-    start = f"import sys; sys.path[:] = {sys.path!r}; from parlib.timing.child import serve; serve()"
+def _new_process(module: str) -> subprocess.Popen[bytes]:
+    """A fresh Python that finds the same modules and runs `serve` of this one; no interrupt for us reaches it."""
+    start = f"import sys; sys.path[:] = {sys.path!r}; from {module} import serve; serve()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     return subprocess.Popen([sys.executable, "-c", start], start_new_session=True, **pipes)  # type: ignore[call-overload]
 
