@@ -54,15 +54,21 @@ def sections(scale: str) -> dict[str, Callable[[], dict[str, Any]]]:
 
 def press(slider: Slider, times: int) -> dict[str, Any]:
     """Press keys on one slider, and note the milliseconds until the picture had changed for the last time."""
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    from browser import Lab, opened
-
+    found = browser()
     with tempfile.TemporaryDirectory() as root:
         written(Path(root), slider.code)
-        with Lab(root) as lab, opened(lab, width=1500, height=1000) as page:
+        with found.Lab(root) as lab, found.opened(lab, width=1500, height=1000) as page:
             page.open("panel.ipynb")
             page.run_all()
             return pressed(page, slider, times)
+
+
+def browser() -> Any:
+    """What the tests know of browsers and JupyterLab; ends the program with one sentence where there is none."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    import browser
+
+    return browser if browser.chromium() else sys.exit(browser.MISSING)
 
 
 def written(root: Path, code: str) -> None:

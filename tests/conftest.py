@@ -4,13 +4,14 @@
     lab     a running JupyterLab in an empty folder of its own, one for all tests: make a folder in it per test
     page    a fresh browser window for it; its kernels stop when the test ends
 
-`lab` and `page` are for tests marked `browser`; without a browser these are skipped, and fail where CI=true is set.
+The last two are for tests marked `browser`. Without a browser these are skipped, and fail where CI=true is set.
 """
 
 import os
 
 import matplotlib
 import pytest
+from browser import MISSING, chromium
 
 from parlib.state import State
 from parlib.timing import records
@@ -18,6 +19,14 @@ from parlib.timing import records
 matplotlib.use("agg")  # of this process only: the kernels of the notebooks have their own way to show pictures
 
 collect_ignore = ["make_reference_gradients.py"]  # a script that needs PyTorch; nothing else does
+
+
+def pytest_runtest_setup(item):
+    """Look for a browser before a test that is marked to need one."""
+    if item.get_closest_marker("browser"):
+        pytest.importorskip("playwright", reason="pip install playwright")
+        if not chromium():
+            pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
 
 
 @pytest.fixture
@@ -32,11 +41,8 @@ def notes(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """A JupyterLab server; `lab.root` is the folder it shows."""
-    from browser import MISSING, Lab, chromium
+    from browser import Lab
 
-    pytest.importorskip("playwright", reason="pip install playwright")
-    if not chromium():
-        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
     with Lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
