@@ -168,7 +168,7 @@ def test_scenes_play_inside_their_slides_and_nothing_of_them_is_cut_off(slides, 
         stage.goto(page.as_uri())
         stage.wait_for_function("window.Reveal && Reveal.isReady()")
         frames = stage.locator("iframe[title^='Replay']")
-        assert frames.count() > 0
+        assert frames.count() == stage.locator("details[data-parlib-still]").count() > 0
         for frame in frames.all():
             frame.evaluate("frame => Reveal.slide(...Object.values(Reveal.getIndices(frame.closest('section'))))")
             scene = frame.content_frame

@@ -294,9 +294,10 @@ def test_a_scene_too_large_for_a_twin_keeps_its_picture():
 
 def test_the_first_scene_of_a_notebook_brings_the_script_along_for_all(monkeypatch):
     monkeypatch.setattr(Scene, "_carrier", "")
-    first, second = Bakery(order()), Kitchen(dinner())
+    first, second = Bakery(bakery.busy), Kitchen(dinner())
     for scene in (first, second, first):
         scene._ipython_display_()
+    first.move(workers=3)  # another score, and the same place on the page
     large, small = (len(scene._spare()["twin"]["text/html"]) for scene in (first, second))
     assert small < large / 4
 

@@ -11,8 +11,7 @@ from parlib.workloads.network import Descent, average, classifier, convolutional
 from parlib.workloads.training import Shard, batches, slope_of, train
 from parlib.workloads.updates import as_they_come, in_step
 
-DATA = digits()
-FEW = DATA.images[:120], DATA.labels[:120]
+FEW = digits().images[:120], digits().labels[:120]
 SMALL = classifier(hidden=(8,))
 
 
@@ -25,15 +24,15 @@ def trained(**more):
 
 @pytest.mark.parametrize("network", [classifier(), convolutional()], ids=["classifier", "convolutional"])
 def test_digits_are_learned(network):
-    training = train(network, DATA.images, DATA.labels, epochs=20, workers=2)
-    assert network.accuracy(training.weights, DATA.test_images, DATA.test_labels) >= 0.95
+    training = train(network, digits().images, digits().labels, epochs=20, workers=2)
+    assert network.accuracy(training.weights, digits().test_images, digits().test_labels) >= 0.95
 
 
 def test_labels_that_mean_nothing_are_not_learned():
-    shuffled = np.random.default_rng(0).permutation(DATA.labels)
+    shuffled = np.random.default_rng(0).permutation(digits().labels)
     network = classifier()
-    training = train(network, DATA.images, shuffled, epochs=5)
-    assert network.accuracy(training.weights, DATA.test_images, DATA.test_labels) < 0.3
+    training = train(network, digits().images, shuffled, epochs=5)
+    assert network.accuracy(training.weights, digits().test_images, digits().test_labels) < 0.3
 
 
 # ---- Many workers are one -------------------------------------------------------------------------------------------
@@ -184,8 +183,8 @@ def test_steps_in_step_are_those_of_one_worker_with_the_whole_batch():
 
 def test_both_ways_learn():
     for way in (in_step, as_they_come):
-        updates = way(classifier(), DATA.images, DATA.labels, speeds=[1, 1, 1, 0.25], slopes=400)
-        assert classifier().accuracy(updates.weights, DATA.test_images, DATA.test_labels) > 0.9
+        updates = way(classifier(), digits().images, digits().labels, speeds=[1, 1, 1, 0.25], slopes=400)
+        assert classifier().accuracy(updates.weights, digits().test_images, digits().test_labels) > 0.9
 
 
 def test_stale_steps_that_are_long_lose_their_way():

@@ -26,7 +26,7 @@ __all__ = ["CSS", "ESM", "still_forms", "twin_forms"]
 
 HERE = Path(__file__).parent
 SCRIPTS = "moment", "stage", "trays", "timeline", "scene", "page"
-LIMIT = 60_000  # bytes of a stored scene, so that a lesson with several stays small
+LIMIT = 72_000  # bytes of a stored scene: a race that brings the script along fits, and a lesson has room for more
 
 Forms = dict[str, str]
 

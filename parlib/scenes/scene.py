@@ -116,9 +116,9 @@ class Scene:
         widget = Stage(**self._values())
         widget.story = repr(self)
         widget.observe(self._keep, "guess")
-        if _outside(self._told):
-            self._told.watch(self._hear)
-            widget.observe(lambda change: self._told.lock(), "looked")
+        if told := _outside(self._told):
+            told.watch(self._hear)
+            widget.observe(lambda change: told.lock(), "looked")
         return widget
 
     def _hear(self) -> None:
@@ -130,8 +130,8 @@ class Scene:
         values = self._values() | {"question": {}}
         picture = still_forms(values)
         room = LIMIT - sum(map(len, picture.values()))
-        carries = Scene._carrier in ("", self._key)
-        return {"twin": twin_forms(values, room, carries=carries) or {"text/plain": ""}, "still": picture}
+        twin = twin_forms(values, room, carries=Scene._carrier in ("", self._label))
+        return {"twin": twin or {"text/plain": ""}, "still": picture}
 
     def _refresh(self) -> None:
         """Draw the spare copies again, in the background, once nothing has moved for a moment."""
@@ -151,11 +151,9 @@ class Scene:
 
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         display({"text/plain": repr(self), WIDGET: view}, raw=True)
-        spare = self._spare()
-        if "srcdoc" in spare["twin"].get("text/html", ""):
-            Scene._carrier = Scene._carrier or self._key
-        for name, forms in spare.items():
+        for name, forms in self._spare().items():
             self._handles[name] = display(forms, raw=True, display_id=True)
+            Scene._carrier = Scene._carrier or (self._label if "srcdoc" in forms.get("text/html", "") else "")
 
 
 class Bakery(Scene):
