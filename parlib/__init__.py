@@ -5,7 +5,7 @@ Read the source in this order; each file says in its first line which question i
     paradigms   the three paradigms, side by side         plan, trace   what to do, what happened
     schedule    the heart: one loop for all of them       backends      where work runs
     collectives how workers agree: a task is a message
-    simulation  a machine of any size, in numbers; bulk   executors, couriers, sharing, worker, blas
+    simulation  a machine of any size, in numbers; bulk   executors, couriers, sharing, worker, blas, memory
     metrics, laws, host, timing, plots, workloads, study, panels
 
 What draws pictures or needs Jupyter is loaded when it is first used.
@@ -39,6 +39,7 @@ from .laws import (
     usl,
     usl_peak,
 )
+from .memory import keep_freed_memory
 from .metrics import efficiency, imbalance, overhead, speedup
 from .orders import Schedule, by_assignment, earliest_finish, greedy, in_turn, longest_path_first, optimum
 from .paradigms import data_parallel, data_plan, pipeline_parallel, pipeline_plan, split, task_parallel, task_plan
@@ -58,6 +59,8 @@ LATER = {
     "grading": ("check", "hint"),
 }
 """Names that are loaded when they are first used, by the module they come from."""
+
+keep_freed_memory()  # here, so that serial code and every worker process run under the same conditions
 
 _home = {name: module for module, names in LATER.items() for name in names}
 

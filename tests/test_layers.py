@@ -21,7 +21,7 @@ LIBRARY = Path(parlib.__file__).parent
 
 # Lowest first; a name is a file or a folder of parlib. The front door, __init__, stands outside the house.
 FLOORS = [
-    {"plan", "laws", "host", "blas", "state", "accessibility"},
+    {"plan", "laws", "host", "blas", "memory", "state", "accessibility"},
     {"trace", "worker"},
     {"sharing", "simulation", "bulk", "metrics"},
     {"couriers", "orders"},

@@ -3,8 +3,9 @@
     Filters    (n, h, w, c) ──► (n, h−k+1, w−k+1, f)      (LeCun et al., 1989)
     Largest    (n, h, w, f) ──► (n, h/2, w/2, f)
 
-The twins of the layers for rows of numbers: the same two methods, the same order of words. The
-filters slide as in `convolution.convolve`; on the way back they slide over what came out.
+The twins of the layers for rows of numbers: the same two methods, the same order of words. What a
+filter sees at each of its places is written in a row, so that sliding becomes one product of matrices
+(Chellapilla, Puri, Simard, 2006), and so does the way back.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from ..convolution import convolve
 from .layers import Weights
 
 __all__ = ["Filters", "Largest"]
@@ -39,17 +40,20 @@ class Filters:
     def forward(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """The weighted sums, wherever a filter fits."""
         kernel, offset = weights
-        return convolve(x, kernel) + offset
+        answers = _places(x, self.side) @ kernel.reshape(-1, self.filters)
+        answers += offset
+        return answers
 
     def backward(self, slope: np.ndarray, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, list[np.ndarray]]:
         """Each place in is to blame as far as it was weighed, each weight as far as its places were large."""
         kernel, _ = weights
-        blame, faults = np.zeros(x.shape, slope.dtype), np.zeros_like(kernel)
-        for down, right in np.ndindex(kernel.shape[:2]):
-            seen = np.s_[:, down : down + slope.shape[1], right : right + slope.shape[2]]
-            blame[seen] += slope @ kernel[down, right].T
-            faults[down, right] = np.tensordot(x[seen], slope, axes=((0, 1, 2), (0, 1, 2)))
-        return blame, [faults, slope.sum(axis=(0, 1, 2))]
+        blame = np.zeros(x.shape, slope.dtype)
+        rows = slope @ kernel.reshape(-1, self.filters).T  # what a filter blames on all that it has seen
+        seen = np.split(rows, self.side**2, axis=3)
+        for (down, right), share in zip(np.ndindex(self.side, self.side), seen):
+            blame[:, down : down + slope.shape[1], right : right + slope.shape[2]] += share
+        faults = np.tensordot(_places(x, self.side), slope, axes=((0, 1, 2), (0, 1, 2)))
+        return blame, [faults.reshape(kernel.shape), slope.sum(axis=(0, 1, 2))]
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,27 @@ class Largest:
 
     def forward(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """The largest of each four."""
-        return _fours(x).max(axis=3)
+        first, second, third, fourth = _fours(x)
+        return np.maximum(np.maximum(first, second), np.maximum(third, fourth))
 
     def backward(self, slope: np.ndarray, x: np.ndarray, weights: Weights) -> tuple[np.ndarray, list[np.ndarray]]:
         """Only the largest is to blame; where several are, the first of them."""
-        fours = _fours(x)
-        winners = np.zeros(fours.shape, slope.dtype)
-        np.put_along_axis(winners, fours.argmax(axis=3)[:, :, :, None], slope[:, :, :, None], axis=3)
-        blame = np.zeros(x.shape, slope.dtype)
-        for place in range(4):
-            blame[:, place // 2 : 2 * fours.shape[1] : 2, place % 2 : 2 * fours.shape[2] : 2] = winners[:, :, :, place]
+        blame, largest = np.zeros(x.shape, slope.dtype), self.forward(x, weights)
+        blameless = np.ones(slope.shape, bool)
+        for part, own in zip(_fours(blame), _fours(x)):
+            guilty = blameless & (own == largest)
+            np.multiply(slope, guilty, out=part)
+            blameless &= ~guilty
         return blame, []
 
 
-def _fours(x: np.ndarray) -> np.ndarray:
-    """The four neighbors side by side: (n, h, w, f) becomes (n, h/2, w/2, 4, f)."""
-    high, wide = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    return np.stack([x[:, place // 2 : high : 2, place % 2 : wide : 2] for place in range(4)], axis=3)
+def _places(x: np.ndarray, side: int) -> np.ndarray:
+    """What a filter sees at each of its places, in a row: (n, h, w, c) becomes (n, h−k+1, w−k+1, k·k·c)."""
+    windows = np.moveaxis(sliding_window_view(x, (side, side), axis=(1, 2)), 3, -1)
+    return windows.reshape(*windows.shape[:3], -1)
+
+
+def _fours(x: np.ndarray) -> list[np.ndarray]:
+    """The four neighbors, (n, h/2, w/2, f) each: the first of all, the second of all, and so on; views."""
+    even = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
+    return [even[:, place // 2 :: 2, place % 2 :: 2] for place in range(4)]
