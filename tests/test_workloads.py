@@ -7,7 +7,11 @@ import pytest
 
 import parlib
 from parlib import Plan, Simulated, Workload, execute
-from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, matmul, text
+from parlib.panels.model import Choice, Model
+from parlib.scenes import kitchens
+from parlib.scenes.oven import Order
+from parlib.timing.fair import run_workload
+from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, loading, matmul, text
 
 TINY = {
     "bakery.restaurant": 2,
@@ -15,6 +19,7 @@ TINY = {
     "matmul.by_columns": 30,
     "matmul.by_blocks": 30,
     "matmul.adding": 1,
+    "loading.feeding": 40,
 }
 SAMPLE = Workload("sample", lambda size, chunks: Plan([]), lambda size: {}, (1, 5, 9), "waiting")
 
@@ -64,8 +69,13 @@ def test_the_answer_does_not_depend_on_the_number_of_chunks(workload, chunks):
 def test_a_changed_answer_is_seen(workload):
     size = tiny(workload)
     right = workload.serial(size)
-    wrong = right + 1 if isinstance(right, np.ndarray) else type(right)()
-    assert not workload.same(right, wrong)
+    assert not workload.same(right, changed(right))
+
+
+def changed(answer):
+    if isinstance(answer, loading.Learned):
+        return answer._replace(weights=answer.weights + 1)
+    return answer + 1 if isinstance(answer, np.ndarray) else type(answer)()
 
 
 @pytest.mark.usefixtures("small_book")
@@ -150,6 +160,18 @@ def test_a_block_plan_gives_whole_blocks_to_its_function():
     run = execute(block_plan(len, range(7), chunks=3, combine=list), 2)
     assert run.result == [3, 2, 2]
     assert [task.items for task in run.plan.tasks] == [range(3), range(3, 5), range(5, 7)]
+
+
+def test_whoever_runs_a_workload_keeps_to_its_order():
+    choice = kitchens.chosen(loading.feeding, 3, 64, 1, 4, "threads")[0]
+    runs = {
+        "a sweep": run_workload(loading.feeding, "threads", None, 3, 64).trace,
+        "a scene": kitchens.simulated(loading.feeding, choice).trace,
+        "a scene, for real": Order(loading.feeding, 64, 1, 3, "threads").bake().trace,
+        "a panel": Model(loading.feeding).timeline(Choice(3, 64, None, "threads")),
+    }
+    for name, trace in runs.items():
+        assert {kind for kind, worker in zip(trace.kinds, trace.worker, strict=True) if worker == 0} == {"train"}, name
 
 
 # ---- What the lessons call by hand ----------------------------------------------------------------------------------

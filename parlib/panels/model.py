@@ -123,7 +123,8 @@ class Model:
             return take_turns(plan, choice.workers, 1.0)
         if self.workload.spends == "memory bandwidth":
             return take_turns(plan, choice.workers, MEMORY, stalled=True)
-        trace = execute(plan, choice.workers, Simulated(**TOLLS.get(choice.backend, {}))).trace
+        place = Simulated(**TOLLS.get(choice.backend, {}))
+        trace = execute(plan, choice.workers, place, order=self.workload.order).trace
         if self.workload.spends == "waiting":
             trace.cpu = np.zeros(len(trace))
         return trace

@@ -52,4 +52,5 @@ def simulated(workload: Any, choice: Choice) -> Run:
     estimate = Simulated(workload.costs(choice.size))
     seconds = [float(np.mean(estimate.seconds(task, plan) or 1 / len(plan))) for task in plan.tasks]
     tasks = [replace(task, fn=None, cost=cost) for task, cost in zip(plan.tasks, seconds, strict=True)]
-    return execute(Plan(tasks, dict.fromkeys(plan.inputs), keep=()), choice.workers, Simulated(**TOLLS))
+    hollow = Plan(tasks, dict.fromkeys(plan.inputs), keep=())
+    return execute(hollow, choice.workers, Simulated(**TOLLS), order=workload.order)

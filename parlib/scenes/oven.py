@@ -48,8 +48,8 @@ class Order:
         """Run the plan on this machine, twice, and give the second run; or, if it fails, the failed one."""
         plan = self.workload.plan(self.size, self.chunks)
         try:
-            execute(plan, self.workers, self.backend)
-            return execute(plan, self.workers, self.backend)
+            execute(plan, self.workers, self.backend, order=self.workload.order)
+            return execute(plan, self.workers, self.backend, order=self.workload.order)
         except Exception as error:
             failed = getattr(error, "run", None)
             if not isinstance(failed, Run):

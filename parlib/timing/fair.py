@@ -200,7 +200,7 @@ def run_workload(workload: Any, backend: Any, chunks: int | None, workers: int, 
     """One run of a workload, timed from before its plan is made, as its serial code is."""
     began = time.perf_counter()
     plan = workload.plan(size, workers if chunks is None else chunks)
-    return execute(plan, workers, backend, began=began)
+    return execute(plan, workers, backend, order=workload.order, began=began)
 
 
 def equal(one: Any, other: Any) -> bool:

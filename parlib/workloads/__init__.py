@@ -27,6 +27,6 @@ ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
     *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
     *(convolution.photos, convolution.by_images, convolution.by_tiles, convolution.by_filters),
-    *(training.step, text.words),
+    *(training.step, loading.feeding, text.words),
 )
 """Every workload that comes with parlib."""

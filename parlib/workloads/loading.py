@@ -10,9 +10,11 @@ the trainer loads by itself, and waits for every file.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +25,9 @@ from ..plan import Plan, Task, check_buffer, check_count, did_you_mean
 from ..schedule import execute
 from ..trace import Run
 from .convolution import SIDE, pieces
-from .network import Descent, Network
-from .training import Shard
+from .network import Descent, Network, convolutional
+from .training import Shard, batches
+from .workload import Workload
 
 __all__ = ["Batch", "Learned", "Load", "feed", "feeding_plan", "trainer_first", "waiting", "write_photographs"]
 
@@ -160,14 +163,10 @@ def feeding_plan(
     >>> feeding_plan(convolutional(32, 3), ["a.jpg", "b.jpg", "c.jpg"], batch=1)
     <Plan: 6 tasks, 5 edges>
     """
-    load, learn, numbers = load or Load(), Learn(network, descent or Descent(rate=0.01)), np.random.default_rng(seed)
-    check_count("batch", batch)
-    orders = [numbers.permutation(len(paths)) for _ in range(epochs)]
-    groups = [order[at : at + batch] for order in orders for at in range(0, len(paths), batch)]
-    weights = network.start(seed)
+    load, learn, weights = load or Load(), Learn(network, descent or Descent(rate=0.01)), network.start(seed)
     inputs: dict[str, Any] = {"weights at the start": Learned(weights, np.zeros_like(weights))}
     gap, tasks, last = None if buffer is None else check_buffer(buffer) + 1, [], "weights at the start"
-    for number, places in enumerate(groups):
+    for number, places in enumerate(batches(len(paths), check_count("batch", batch), epochs, seed)):
         inputs[files := f"files of batch {number}"] = [paths[place] for place in places]
         inputs[which := f"number of batch {number}"] = number
         room = [f"train[{number - gap}]"] if gap is not None and number >= gap else []
@@ -220,3 +219,43 @@ def waiting(run: Run) -> float:
     learning = np.array([kind == "train" for kind in spans.kinds or ()], bool) & own
     busy = float((spans.finished - spans.started)[learning].sum())
     return 1 - busy / run.trace.elapsed if run.trace.elapsed else 0.0
+
+
+LOADED = 16  # photographs in a batch of the workload
+SEER = convolutional(side=SEEN, colors=3, filters=8, classes=2)
+
+
+@cache
+def _files(size: int) -> tuple[Any, list[Path]]:
+    """A folder that lasts as long as this process, and `size` photographs in it; written once."""
+    folder = tempfile.TemporaryDirectory(prefix="parlib-photographs-", ignore_cleanup_errors=True)
+    return folder, write_photographs(folder.name, size)
+
+
+def _feeding_plan(size: int, chunks: int) -> Plan:
+    return feeding_plan(SEER, _files(size)[1], batch=LOADED)
+
+
+def _feeding_serial(size: int) -> Learned:
+    load, learn, weights, paths = Load(), Learn(SEER, Descent(rate=0.01)), SEER.start(), _files(size)[1]
+    learned = Learned(weights, np.zeros_like(weights))
+    for number, places in enumerate(batches(len(paths), LOADED, epochs=1)):
+        learned = learn(load([paths[place] for place in places], number), learned)
+    return learned
+
+
+def _feeding_costs(size: int) -> dict[str, float]:
+    return {"load": 0.011, "train": 0.006}
+
+
+feeding = Workload(
+    "loading.feeding",
+    _feeding_plan,
+    _feeding_serial,
+    (64, 256, 640),
+    "CPU, releasing the GIL",
+    _feeding_costs,
+    same=lambda one, other: np.allclose(one.weights, other.weights, rtol=0, atol=1e-10),
+    order=trainer_first,
+)
+"""A network learns from `size` photographs in files: worker 0 is the trainer, all others load for it."""

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..orders import Schedule, in_turn
 from ..paradigms import block_bounds
 from ..plan import Plan, Task, check_count, did_you_mean, name_of
 
@@ -62,6 +63,7 @@ class Workload:
              machine (an estimate, used until something is measured)
     same     same(answer, answer) -> bool, where plain equality is too strict
     default  the size to begin with; the middle one of `sizes`, unless said
+    order    which ready task goes first, and to whom, as for `execute`
 
     >>> Workload("sum", lambda size, chunks: None, lambda size: sum(range(size)), (10, 100), "CPU, holding the GIL")
     <Workload: sum, sizes 10 to 100, spends CPU, holding the GIL>
@@ -76,11 +78,12 @@ class Workload:
     _: KW_ONLY
     same: Callable[[Any, Any], bool] = equal
     default: Any = None
+    order: Callable[[Plan, int, Any], Schedule] = in_turn
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"a workload's name must be a text of at least one letter, not {self.name!r}")
-        for field in ("plan", "serial", "costs", "same"):
+        for field in ("plan", "serial", "costs", "same", "order"):
             if not callable(getattr(self, field)):
                 raise TypeError(f"{field} of workload {self.name!r} must be a function, not {getattr(self, field)!r}")
         if self.spends not in SPENDS:
