@@ -78,9 +78,9 @@ def measure(case: Case) -> dict[str, Any]:
     turns = find_turns(case, array, one_thread)
     job = partial(case.job, turns=turns)
     with contextlib.ExitStack() as stack:
-        ceiling = stack.enter_context(Ceiling(case.megabytes))
+        ceiling = stack.enter_context(Ceiling(partial(work.make, case.megabytes / 2)))
         competitors = serially(job, array, one_thread) | ours(job, array)
-        competitors[CEILING] = Competitor(lambda _: ceiling.run(case.job, turns))
+        competitors[CEILING] = Competitor(lambda _: ceiling.run(job))
         if case.rivals:
             competitors |= rivals(job, array, stack)
         with one_thread(limits=1):

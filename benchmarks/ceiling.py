@@ -1,8 +1,8 @@
 """What could two processes reach at most? The same work on data they made themselves.
 
-Nothing is moved: each process makes its half of an array, keeps it, and is told only when
-to start and how often to turn. What its answer would have cost to send, it does not pay.
-No executor can be faster than that on this machine at this moment.
+Nothing is moved: each process makes its half, keeps it, and is told only when to start and
+with which job. What its answer would have cost to send, it does not pay. No executor can
+be faster than that on this machine at this moment.
 """
 
 from __future__ import annotations
@@ -15,27 +15,26 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from . import work
-
 
 class Ceiling(AbstractContextManager):
-    """Two processes with half of an array each, for as long as the block lasts."""
+    """Two processes that hold `make(0)` and `make(1)`, for as long as the block lasts."""
 
-    def __init__(self, megabytes: int) -> None:
+    def __init__(self, make: Callable[[int], Any]) -> None:
         context = multiprocessing.get_context("spawn")  # the same on every system
         self.lines, self.processes = [], []
-        for seed in range(2):
+        for number in range(2):
             line, end = context.Pipe()
-            process = context.Process(target=_stay, args=(end, megabytes / 2, seed), daemon=True)
+            process = context.Process(target=_stay, args=(end, make, number), daemon=True)
             process.start()
+            end.close()  # so that a process that dies is noticed
             self.lines.append(line)
             self.processes.append(process)
         self._await_both()
 
-    def run(self, job: Callable[..., Any], turns: int) -> None:
-        """Both do their half of the job at once; returns when both are through."""
+    def run(self, job: Callable[[Any], Any]) -> None:
+        """Both do `job(what they hold)` at once; returns when both are through."""
         for line in self.lines:
-            line.send((job, turns))
+            line.send(job)
         self._await_both()
 
     def __exit__(self, *_: object) -> None:
@@ -48,14 +47,14 @@ class Ceiling(AbstractContextManager):
             line.recv()
 
 
-def _stay(line: Connection, megabytes: float, seed: int) -> None:
+def _stay(line: Connection, make: Callable[[int], Any], number: int) -> None:
     with threadpool_limits(1):
-        rows = work.make(megabytes, seed)
+        held = make(number)
         line.send("ready")
         while True:
             try:
-                job, turns = line.recv()
+                job = line.recv()
             except (EOFError, KeyboardInterrupt):
                 return
-            job(rows, turns)
+            job(held)
             line.send("done")

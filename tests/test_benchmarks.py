@@ -29,7 +29,7 @@ def between(part, text):
 @pytest.mark.long
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
-    "part", ["tiny", "graph", "simulator", "calibration", pytest.param("scenes", marks=pytest.mark.browser), "arrays"]
+    "part", ["tiny", "graph", "simulator", "calibration", pytest.param("scenes", marks=pytest.mark.browser), "learning", "arrays"]
 )
 def test_every_contest_runs_and_writes_its_tables(part, page, tmp_path, capsys):
     program.main([part, "--mini", f"--readme={page}", f"--results={tmp_path / 'results.json'}"])

@@ -146,10 +146,13 @@ def _check(images: np.ndarray, labels: np.ndarray, batch: int, hands: int) -> No
         warnings.warn(f"a batch of {batch} is smaller than the number of shards: {idle}", RuntimeWarning, stacklevel=3)
 
 
+HIDDEN = 512, 512  # numbers in the layers between
+
+
 @cache
 def _ready(size: int) -> Shard:
     """A network of some size, its weights at the start, and `size` digits, from the first again after the last."""
-    data, network = digits(), classifier(hidden=(512, 512))
+    data, network = digits(), classifier(hidden=HIDDEN)
     places = np.arange(size) % len(data.labels)
     return Shard(network, network.start(), share(data.images[places]), share(data.labels[places]))
 

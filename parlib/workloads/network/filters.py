@@ -3,9 +3,8 @@
     Filters    (n, h, w, c) ──► (n, h−k+1, w−k+1, f)      (LeCun et al., 1989)
     Largest    (n, h, w, f) ──► (n, h/2, w/2, f)
 
-The twins of the layers for rows of numbers: the same two methods, the same order of words. What a
-filter sees at each of its places is written in a row, so that sliding becomes one product of matrices
-(Chellapilla, Puri, Simard, 2006), and so does the way back.
+The twins of the layers for rows of numbers: the same two methods, the same order of words. The
+filters slide as in `convolution.convolve`: by a product of matrices, and so does the way back.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
+from ..convolution import convolve, patches
 from .layers import Weights
 
 __all__ = ["Filters", "Largest"]
@@ -40,7 +39,7 @@ class Filters:
     def forward(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """The weighted sums, wherever a filter fits."""
         kernel, offset = weights
-        answers = _places(x, self.side) @ kernel.reshape(-1, self.filters)
+        answers = convolve(x, kernel)
         answers += offset
         return answers
 
@@ -52,7 +51,7 @@ class Filters:
         seen = np.split(rows, self.side**2, axis=3)
         for (down, right), share in zip(np.ndindex(self.side, self.side), seen):
             blame[:, down : down + slope.shape[1], right : right + slope.shape[2]] += share
-        faults = np.tensordot(_places(x, self.side), slope, axes=((0, 1, 2), (0, 1, 2)))
+        faults = np.tensordot(patches(x, self.side, self.side), slope, axes=((0, 1, 2), (0, 1, 2)))
         return blame, [faults.reshape(kernel.shape), slope.sum(axis=(0, 1, 2))]
 
 
@@ -80,12 +79,6 @@ class Largest:
             np.multiply(slope, guilty, out=part)
             blameless &= ~guilty
         return blame, []
-
-
-def _places(x: np.ndarray, side: int) -> np.ndarray:
-    """What a filter sees at each of its places, in a row: (n, h, w, c) becomes (n, h−k+1, w−k+1, k·k·c)."""
-    windows = np.moveaxis(sliding_window_view(x, (side, side), axis=(1, 2)), 3, -1)
-    return windows.reshape(*windows.shape[:3], -1)
 
 
 def _fours(x: np.ndarray) -> list[np.ndarray]:
