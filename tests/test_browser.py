@@ -91,16 +91,33 @@ def measured(page, who):
     return float(re.search(r"([\d.]+) times as fast", status(page).inner_text())[1])
 
 
-# ---- Lesson 01 ------------------------------------------------------------------------------------------------------
+# ---- Lessons --------------------------------------------------------------------------------------------------------
 
 
-def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_curve_appears(lab, page):
-    (lesson,) = NOTEBOOKS.glob("01_*.ipynb")
-    folder = Path(lab.root) / "lesson-01"
+def panel_of(number, lab, page):
+    """The panel of a lesson, opened by running its cell and the imports that it needs."""
+    (lesson,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    folder = Path(lab.root) / f"lesson-{number}"
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".parlib", ".ipynb_checkpoints"))
     page.open(f"{folder.name}/{lesson.name}")
     for source in cells_needed(lesson):
         run_cell(page, source)
+
+
+@pytest.mark.parametrize("number", ["03", "04"])
+def test_in_lessons_03_and_04_both_sliders_move_by_keyboard_and_the_picture_follows(number, lab, page):
+    panel_of(number, lab, page)
+    expect(status(page)).to_have_text(SIMULATED)
+    press(page, slider(page, "workers"), "ArrowRight")
+    expect(picture(page)).to_have_attribute("alt", re.compile("timeline of 3 workers"))
+    before = re.search(r"of size (\d+)", picture(page).get_attribute("alt"))[1]
+    press(page, slider(page, "data size"), "ArrowLeft")
+    expect(picture(page)).not_to_have_attribute("alt", re.compile(f"of size {before} "))
+    assert page.page.page_errors == page.page.offsite == []
+
+
+def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_curve_appears(lab, page):
+    panel_of("01", lab, page)
     expect(status(page)).to_have_text(SIMULATED)
     keys, chosen = (2, "2 workers") if machine().cores > 1 else (3, "1 worker")  # one core measures one worker
     press(page, slider(page, "workers"), *["ArrowLeft"] * keys)
@@ -116,7 +133,7 @@ def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_cur
 def cells_needed(lesson):
     """The imports of a lesson, and the cell with the panel."""
     code = [cell.source for cell in nbformat.read(lesson, 4).cells if cell.cell_type == "code"]
-    (panel,) = (source for source in code if re.search(r"\bexplore\(", source))
+    panel = next(source for source in code if re.search(r"\bexplore\(", source))
     imports = [source for source in code[: code.index(panel)] if "from parlib.workloads import" in source]
     return [*imports, panel]
 
