@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -20,14 +21,15 @@ from parlib.workloads.training import HIDDEN
 def make(number: int, digits: int, processes: int, folder: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     """The network and this process's part of the batch; the second of two processes has none where one is enough."""
     torch.set_num_threads(1)
-    images, labels = (torch.tensor(array).repeat_interleave(-(-digits // len(array)), 0) for array in data()[:2])
+    places = np.arange(digits) % len(data().labels)
+    images, labels = (torch.tensor(array[places]) for array in data()[:2])
     sizes = [64, *HIDDEN, 10]
     layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair, dtype=torch.float64), nn.ReLU())]
     network: Any = nn.Sequential(nn.Flatten(), *layers[:-1])
     if processes == 2:
         distributed.init_process_group("gloo", f"{Path(folder).as_uri()}/meeting", rank=number, world_size=2)
         network = DistributedDataParallel(network)
-    part = slice(number, digits, 2) if processes == 2 else slice(0, 0 if number else digits)
+    part = slice(number, None, 2) if processes == 2 else slice(0, 0 if number else digits)
     return network, images[part], labels[part]
 
 
