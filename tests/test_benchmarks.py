@@ -9,6 +9,7 @@ from benchmarks import __main__ as program
 from benchmarks import report
 
 README = Path(__file__).parents[1] / "benchmarks" / "README.md"
+SCENES = pytest.param("scenes", marks=pytest.mark.browser)
 
 
 @pytest.fixture
@@ -28,9 +29,7 @@ def between(part, text):
 
 @pytest.mark.long
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize(
-    "part", ["tiny", "graph", "simulator", "calibration", pytest.param("scenes", marks=pytest.mark.browser), "learning", "arrays"]
-)
+@pytest.mark.parametrize("part", [part for part in program.PARTS if part not in ("slider", "scenes")] + [SCENES])
 def test_every_contest_runs_and_writes_its_tables(part, page, tmp_path, capsys):
     program.main([part, "--mini", f"--readme={page}", f"--results={tmp_path / 'results.json'}"])
     text = between(part, page.read_text(encoding="utf-8"))
