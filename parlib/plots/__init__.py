@@ -7,6 +7,8 @@
     side_by_side(runs)  which of two ways is shorter: timelines on one time axis
     samples(times)      how far a time can be trusted: every measurement, median and spread
     heatmap(table)      which of all combinations is best
+    parts(split, run)   who computed which part, and what had to be sent
+    roofline(splits)    whether computing or sending is the limit
     show(ax, alt)       put any of them on the page, with words for those who cannot see it
 
 Every picture says in its own corner whether it was measured, simulated or recorded, and takes
@@ -15,11 +17,17 @@ carry a meaning alone: there is always a letter, a shape or a line style beside 
 """
 
 from .curves import scaling
+from .cuts import parts
 from .dots import samples
 from .graphs import dag
 from .heat import heatmap
 from .pairs import side_by_side
+from .roofs import roofline
 from .showing import show
 from .timelines import gantt, queue_depth
 
-__all__ = ["dag", "gantt", "heatmap", "queue_depth", "samples", "scaling", "show", "side_by_side"]
+# fmt: off
+__all__ = [
+    "dag", "gantt", "heatmap", "parts", "queue_depth", "roofline", "samples", "scaling", "show", "side_by_side",
+]
+# fmt: on

@@ -14,7 +14,7 @@ from matplotlib import colors, pyplot
 from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnchoredText
 
-__all__ = ["FILLS", "INKS", "STYLE", "color", "sheet", "sign", "tell_seconds", "tint"]
+__all__ = ["FILLS", "INKS", "STYLE", "color", "sheet", "sign", "tell_bytes", "tell_seconds", "tint"]
 
 STYLE: Any = {
     "font.size": 14,
@@ -94,3 +94,15 @@ def tell_seconds(seconds: float) -> str:
     if 0 < seconds < 0.1:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
+
+
+def tell_bytes(count: float) -> str:
+    """Bytes as a person says them, in steps of a thousand.
+
+    >>> tell_bytes(640), tell_bytes(21_555), tell_bytes(8_388_608), tell_bytes(2.5e9), tell_bytes(1)
+    ('640 bytes', '21.6 kB', '8.39 MB', '2.5 GB', '1 byte')
+    """
+    for size, unit in (1e9, "GB"), (1e6, "MB"), (1e3, "kB"):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.3g} byte{'s' * (count != 1)}"
