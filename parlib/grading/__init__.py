@@ -12,5 +12,6 @@ sees), `build` (master to student notebook), `intake`, `rebuild`, `nbval_plugin`
 
 from .feedback import NotYet, answered, check, hint
 from .judge import check_notebook
+from .referee import rendezvous
 
-__all__ = ["NotYet", "answered", "check", "check_notebook", "hint"]
+__all__ = ["NotYet", "answered", "check", "check_notebook", "hint", "rendezvous"]

@@ -17,6 +17,7 @@ from typing import Any
 from ..plan import did_you_mean
 from ..trace import Run
 from .course import find_answers, lesson_of
+from .referee import begin_alone
 from .values import MIME, Answered, published, story
 
 __all__ = ["NotYet", "answered", "check", "hint"]
@@ -40,6 +41,7 @@ def check(exercise: str, answer: Callable[[], object]) -> None:
     """
     __tracebackhide__ = True  # a notebook shows where your code went wrong, not ours
     _refuse_misuse(exercise, answer)
+    begin_alone()
     value = _value_of(exercise, answer)
     payload = published(exercise, value)
     told = _told(exercise)
