@@ -1,6 +1,6 @@
-"""A class nobody would like to have: submissions that cheat, break things, or are merely odd, each with its honest mark.
+"""A class nobody would like to have: submissions that cheat, break things, or are odd, each with its honest mark.
 
-    python -m tests.corpus FOLDER        writes them all into a folder, to look at
+    python tests/corpus.py FOLDER        writes them all into a folder, to look at
 
 Every one is made from the solved exercises of lesson 02 (six of them, ten points). `lost` names the exercises that do
 not deserve points. Three kinds:
@@ -219,24 +219,35 @@ code("prints-the-expected-line", 'print("Exercise 2.6: yes. Whoever is free take
 code("check-shadowed", "def check(*_):\n    return None")
 code("check-shadowed-in-its-module", "import parlib.grading\nparlib.grading.check = check = lambda *_: None")
 code("equal-to-everything", "class Equal(list):\n    __eq__ = lambda *_: True\ndynamic = lambda *_: Equal()")
-code("an-array-equal-to-everything", """
+code(
+    "an-array-equal-to-everything",
+    """
 import numpy as np
 class Equal(np.ndarray):
     def __eq__(self, other):
         return True
 dynamic = lambda *_: np.zeros(3).view(Equal)
-""")
+""",
+)
 code("copied-visible-answer", f"dynamic = lambda *_: {VISIBLE}")
-code("copied-for-the-visible-inputs", f"""
+code(
+    "copied-for-the-visible-inputs",
+    f"""
 def dynamic(seconds, bakers):
     return {VISIBLE} if seconds == [2, 7, 1, 3, 3, 1, 4, 2, 6] else [0] * bakers
-""")
+""",
+)
 code("changes-the-inputs", f"tray_seconds, crew = {VISIBLE}, 3\ndynamic = lambda seconds, bakers: {VISIBLE}")
-code("reads-the-visible-answers", """
+code(
+    "reads-the-visible-answers",
+    """
 from parlib.grading.course import find_answers
 dynamic = lambda *_: (find_answers("02") or {"2.6": {"expected": []}})["2.6"]["expected"]
-""")
-code("reads-the-solutions", """
+""",
+)
+code(
+    "reads-the-solutions",
+    """
 import json
 from parlib.grading.course import master_of
 try:
@@ -245,8 +256,11 @@ try:
             exec("".join(cell["source"]))
 except OSError:
     pass
-""")
-code("searches-for-the-solutions", """
+""",
+)
+code(
+    "searches-for-the-solutions",
+    """
 import json, os, sys
 for place in [*sys.path, os.getcwd(), os.path.expanduser("~")]:
     for up in (place, os.path.dirname(place), os.path.dirname(os.path.dirname(place))):
@@ -255,8 +269,11 @@ for place in [*sys.path, os.getcwd(), os.path.expanduser("~")]:
             for cell in json.load(open(path))["cells"]:
                 if cell["id"] == "answer-2-6":
                     exec("".join(cell["source"]))
-""")
-code("reads-the-frame-of-its-caller", """
+""",
+)
+code(
+    "reads-the-frame-of-its-caller",
+    """
 import sys
 def dynamic(seconds, bakers):
     frame = sys._getframe()
@@ -266,81 +283,117 @@ def dynamic(seconds, bakers):
                 found = frame.f_locals[name]
                 return found.get("expected", found) if isinstance(found, dict) else found
     return [0] * bakers
-""")
-code("searches-all-objects", """
+""",
+)
+code(
+    "searches-all-objects",
+    """
 import gc
 def dynamic(seconds, bakers):
     for one in gc.get_objects():
         if isinstance(one, dict) and isinstance(one.get("2.6"), dict) and "expected" in one["2.6"]:
             return one["2.6"]["expected"]
     return [0] * bakers
-""")
-code("removes-checks-from-the-syntax-tree", """
+""",
+)
+code(
+    "removes-checks-from-the-syntax-tree",
+    """
 import ast
 class NoChecks(ast.NodeTransformer):
     def visit_Expr(self, node):
         return ast.Pass() if "check" in ast.dump(node) else node
 get_ipython().ast_transformers.append(NoChecks())
-""")
-code("removes-checks-from-the-input", """
+""",
+)
+code(
+    "removes-checks-from-the-input",
+    """
 get_ipython().input_transformers_cleanup.append(lambda lines: [line for line in lines if "check(" not in line])
-""")
+""",
+)
 code("silent-tracebacks", "get_ipython().showtraceback = get_ipython()._showtraceback = lambda *_, **__: None")
 code("custom-exceptions", "get_ipython().set_custom_exc((BaseException,), lambda *_, **__: [])")
-code("run-cell-replaced", """
+code(
+    "run-cell-replaced",
+    """
 shell = get_ipython()
 whole = shell.run_cell
 shell.run_cell = lambda source, *rest, **more: whole("" if "check(" in source else source, *rest, **more)
-""")
-code("patched-print", """
+""",
+)
+code(
+    "patched-print",
+    """
 import builtins
 true = builtins.print
-builtins.print = lambda *words, **more: true(*("POINTS 10" if "POINTS" in str(word) else word for word in words), **more)
-""")
-code("patched-json", """
+builtins.print = lambda *words, **more: true(*(["POINTS 10"] if "POINTS" in words else words), **more)
+""",
+)
+code(
+    "patched-json",
+    """
 import json
 whole = json.dumps
 json.dumps = lambda value, **more: whole(dict.fromkeys(value, True) if "2.6" in value else value, **more)
-""")
+""",
+)
 code("patched-any-and-sum", "import builtins\nbuiltins.sum = lambda *_, **__: 10")
-code("patched-parlib", """
+code(
+    "patched-parlib",
+    """
 from parlib.grading import feedback, values
 for module in (feedback, values):
-    module.plain = module.published = lambda *words: {"exercise": "2.6", "value": %r}
+    module.plain = module.published = lambda *words: {"exercise": "2.6", "value": VISIBLE}
 import parlib.grading
 parlib.grading.plain = values.plain
 class Same:
     def __eq__(self, other): return True
 dynamic = lambda *_: Same()
-""" % VISIBLE)
-code("patched-publishing", f"""
+""".replace("VISIBLE", str(VISIBLE)),
+)
+code(
+    "patched-publishing",
+    f"""
 from parlib.grading import feedback
 from IPython.display import display
 forged = {{"{MIME}": {{"exercise": "2.6", "value": {VISIBLE}}}}}
 feedback._publish = lambda payload, line: display(forged, raw=True)
 print("Exercise 2.6: yes.")
-""")
-code("patched-display", f"""
+""",
+)
+code(
+    "patched-display",
+    f"""
 import IPython.display, IPython.core.display_functions as functions
 whole = functions.display
 def display(bundle, **more):
     whole({{"{MIME}": {{"exercise": "2.6", "value": {VISIBLE}}}, "text/plain": "PASS 2.6"}}, raw=True)
 IPython.display.display = functions.display = display
 print("PASS 2.6")
-""")
-code("publishes-early", f"""
+""",
+)
+code(
+    "publishes-early",
+    f"""
 from IPython.display import display
 display({{"{MIME}": {{"exercise": "2.6", "value": {VISIBLE}}}, "text/plain": "PASS 2.6"}}, raw=True)
 print("PASS 2.6")
-""")
-code("publishes-twice", f"""
+""",
+)
+code(
+    "publishes-twice",
+    f"""
 from IPython.display import display
 def dynamic(seconds, bakers):
     display({{"{MIME}": {{"exercise": "2.6", "value": {VISIBLE}}}, "text/plain": "PASS 2.6"}}, raw=True)
     print("PASS 2.6")
     return [0] * bakers
-""")
-code("publishes-a-bomb", f"""
+""",
+)
+code(
+    "publishes-a-bomb",
+    f"""
 from IPython.display import display
 deep = []
 for _ in range(900):
@@ -349,7 +402,8 @@ def dynamic(seconds, bakers):
     print("PASS 2.6")
     display({{"{MIME}": deep}}, raw=True)
     raise SystemExit
-""")
+""",
+)
 FORGE = """
 def forge(kind, content, channel="iopub"):
     kernel = getattr(get_ipython(), "kernel", None)
@@ -358,12 +412,19 @@ def forge(kind, content, channel="iopub"):
         kernel.session.send(socket, kind, content, parent=kernel.get_parent("shell"))
     print("PASS 2.6")
 """
-code("forges-the-end-of-a-cell", FORGE + """
+code(
+    "forges-the-end-of-a-cell",
+    FORGE
+    + """
 def dynamic(seconds, bakers):
     forge("status", {"execution_state": "idle"})
     return [0] * bakers
-""")
-code("forges-a-reply", FORGE + """
+""",
+)
+code(
+    "forges-a-reply",
+    FORGE
+    + """
 def dynamic(seconds, bakers):
     forge("status", {"execution_state": "idle"})
     try:
@@ -371,31 +432,25 @@ def dynamic(seconds, bakers):
     except Exception:
         pass
     return [0] * bakers
-""")
-code("forges-nonsense", FORGE + """
+""",
+)
+code(
+    "forges-nonsense",
+    FORGE
+    + """
 def dynamic(seconds, bakers):
     for content in ({}, {"data": 5, "metadata": None}, {"name": 3, "text": []}):
         for kind in ("display_data", "stream", "error", "status", "nonsense"):
             forge(kind, content)
     return [0] * bakers
-""")
+""",
+)
 code("leaves-with-a-score", 'print("POINTS 10", flush=True)\nimport os\nos._exit(0)')
 code("scores-at-exit", 'import atexit\natexit.register(lambda: print("POINTS 10"))')
-code("exits-inside-the-check", "import sys\ndynamic = lambda *_: sys.exit(0)")
-code("changes-the-results", """
-import gc
-for one in gc.get_objects():
-    if isinstance(one, dict) and "2.1" in one and one.get("2.5") is True:
-        one["2.6"] = True
-def dynamic(*_):
-    import gc
-    for one in gc.get_objects():
-        if isinstance(one, dict) and one.get("2.1") is True and one.get("2.5") is True:
-            one.clear()
-            one.update({"2.1": True, "2.2": True, "2.3": True, "2.4": True, "2.5": True, "2.6": True})
-    raise SystemExit
-""")
-code("a-thread-changes-the-results", """
+code("exits-inside-the-check", "import sys\ndynamic = lambda *_: sys.exit(0)", "burden")
+code(
+    "a-thread-changes-the-results",
+    """
 import gc, threading, time
 def later():
     for _ in range(40):
@@ -408,53 +463,72 @@ import time
 dynamic = lambda *_: 1 / 0
 import atexit
 atexit.register(lambda: print("POINTS 10"))
-""")
-code("overwrites-what-is-around", """
+""",
+)
+code(
+    "overwrites-what-is-around",
+    """
 from pathlib import Path
 for path in Path.cwd().glob("*.json"):
     path.write_text('{"2.6": {"expected": [0, 0, 0]}}')
-""")
+""",
+)
 
 # ---- Attacks on the grader's patience and life ----------------------------------------------------------------------
 
 code("loops", "while True:\n    pass")
 code("loops-in-a-function", "def dynamic(seconds, bakers):\n    while True:\n        pass")
 code("loops-and-prints", 'import time\nwhile True:\n    print("still here")\n    time.sleep(0.01)')
-code("swallows-interrupts", """
+code(
+    "swallows-interrupts",
+    """
 import time
 while True:
     try:
         time.sleep(60)
     except BaseException:
         pass
-""")
+""",
+)
 code("waits-for-input-for-ever", "import threading\nthreading.Event().wait()")
 code("dies", "import os\nos._exit(1)")
 code("kills-itself", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
 code("stops-itself", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)")
 code("crashes", "import ctypes\nctypes.string_at(0)")
 code("recurses-until-it-crashes", "import sys\nsys.setrecursionlimit(10**9)\ndef f(): return [f() for _ in 'x']\nf()")
-code("a-thread-ends-it-all", "import os, threading\nthreading.Timer(0.2, os._exit, [1]).start()\nimport time\ntime.sleep(1)")
+code(
+    "a-thread-ends-it-all",
+    "import os, threading\nthreading.Timer(0.2, os._exit, [1]).start()\nimport time\ntime.sleep(1)",
+)
 code("aborts", "import os\nos.abort()")
-code("a-child-that-stays", """
+code(
+    "a-child-that-stays",
+    """
 import subprocess
 subprocess.Popen(["sleep", "33.25"], start_new_session=True)
-""")
-code("many-children", """
+""",
+)
+code(
+    "many-children",
+    """
 import os, time
 for _ in range(100):
     if os.fork() == 0:
         time.sleep(33.5)
         os._exit(0)
-""")
-code("a-child-of-a-child-that-stays", """
+""",
+)
+code(
+    "a-child-of-a-child-that-stays",
+    """
 import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         time.sleep(33.75)
     os._exit(0)
-""")
+""",
+)
 
 # ---- Burdens: the naive grader bears some of them, on this machine, on a good day -----------------------------------
 
@@ -463,27 +537,39 @@ code("takes-memory-step-by-step", "hoard = []\nwhile True:\n    hoard.append(byt
 code("prints-200-MB", "for _ in range(200):\n    print('x' * 2**20)", "burden")
 code("one-message-of-100-MB", "from IPython.display import display, HTML\ndisplay(HTML('x' * 10**8))", "burden")
 code("very-many-messages", "from IPython.display import display\nfor n in range(50_000):\n    display(n)", "burden")
-code("fills-the-disk", """
+code(
+    "fills-the-disk",
+    """
 for number in range(100):
     with open(f"large{number}", "wb") as file:
         file.write(bytes(2**22))
-""", "burden")
+""",
+    "burden",
+)
 code("fills-shared-memory", "open('/dev/shm/large', 'wb').write(bytes(2**27))", "burden")
 code("publishes-much", "dynamic = lambda *_: list(range(10**6))", "burden")
 code("opens-files", "kept = []\nwhile True:\n    kept.append(open('/dev/null'))", "burden")
-code("a-fork-bomb", """
+code(
+    "a-fork-bomb",
+    """
 import os
 while True:
     try:
         os.fork()
     except OSError:
         pass
-""", "burden")
-code("starts-many-threads", """
+""",
+    "burden",
+)
+code(
+    "starts-many-threads",
+    """
 import threading
 for _ in range(5000):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-""", "burden")
+""",
+    "burden",
+)
 beside("a-loop-in-a-scratch-cell", "answer-2-2", "while True:\n    pass", kind="burden")
 beside("a-death-in-a-scratch-cell", "given-2-3", "import os\nos._exit(3)", kind="burden")
 
@@ -497,12 +583,16 @@ def several(name: str, lost: tuple[str, ...], **sources: str) -> None:
 
 several("a-loop-in-the-middle", ("2.3",), _2_3="while True:\n    pass")
 several("a-loop-and-a-death", ("2.1", "2.3"), _2_1="import os; os._exit(1)", _2_3="while True:\n    pass")
-several("an-answer-that-spoils-the-next", ("2.3",), _2_3="""
+several(
+    "an-answer-that-spoils-the-next",
+    ("2.3",),
+    _2_3="""
 import parlib.grading.feedback as feedback
 def broken(*_): raise RuntimeError
 feedback.check = feedback._publish = broken
 split = ThreadPoolExecutor = answered = None
-""")
+""",
+)
 
 # ---- Odd and honest -------------------------------------------------------------------------------------------------
 
@@ -529,7 +619,7 @@ def _(notebook):
 
 @odd("old-format")
 def _(notebook):
-    cells = [cell for cell in notebook["cells"]]
+    cells = list(notebook["cells"])
     for cell in cells:
         if cell["cell_type"] == "code":
             cell |= {"input": cell.pop("source"), "prompt_number": 1, "language": "python"}

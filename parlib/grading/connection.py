@@ -139,10 +139,11 @@ class GuardedKernel:
         patience = time.monotonic() + 60
         while time.monotonic() < patience and not self.why_over():
             asked = self._send("kernel_info_request", {})
-            again = time.monotonic() + 0.2
+            again = time.monotonic() + 0.1
             while (left := again - time.monotonic()) > 0:
                 with contextlib.suppress(Empty):
-                    if _is_idle(self._next(self.iopub, left), asked):
+                    message = self._next(self.iopub, left)
+                    if message["msg_type"] == "iopub_welcome" or _is_idle(message, asked):
                         return
         raise Refused("the kernel did not answer")
 

@@ -29,7 +29,7 @@ from .worker import Outcome
 __all__ = ["Mark", "marked"]
 
 LINE = 80  # letters of a value in a reason
-STATUSES = ("right", "wrong", "error", "not written", "timed out", "too much", "kernel died", "not reached")
+NOTES = ("by-student-note-", "by-student-before-")
 Runner = Callable[[Notebook, float], Outcome]  # a notebook, and how many seconds it has
 
 
@@ -56,13 +56,19 @@ def marked(handed: list[Handed], variant: Variant, hidden: Iterable[str], run: R
     untouched = _untouched(handed, variant)
     numbers, final = list(variant.exercises), dict[str, Mark]()
     blank: set[str] = set()
+    notes = {cell["id"] for cell in notebook["cells"] if cell["id"].startswith(NOTES)}
     until = time.monotonic() + seconds
     while len(final) < len(numbers):
         outcome = run(_without(notebook, blank), max(1.0, until - time.monotonic()))
         marks = {number: _mark(variant.exercises[number], outcome, number in hidden) for number in numbers}
         late = time.monotonic() >= until or (outcome.stopped and not outcome.verdicts)
         settled, culprits = _settled([marks[number] for number in numbers if number not in final], untouched, outcome)
-        final |= {mark.exercise: mark for mark in (marks.values() if late else settled) if mark.exercise not in final}
+        stuck = not settled and culprits <= blank
+        if stuck and not notes <= blank:  # what broke was not what ended it: do without all that is no answer
+            culprits = notes
+        elif late or stuck:
+            settled = [marks[number] for number in numbers if number not in final]
+        final |= {mark.exercise: mark for mark in settled}
         blank |= culprits | {name for number in final if not final[number].points for name in _cells(number, notebook)}
     return [final[number] for number in numbers]
 
@@ -78,7 +84,7 @@ def _settled(marks: list[Mark], untouched: set[str], outcome: Outcome) -> tuple[
         if not mark.points and mark.exercise not in untouched:
             break
     rest = marks[len(settled) :]
-    return settled + [mark for mark in rest if mark.points], {name for name in broke if not name.startswith("check-")}
+    return settled + [mark for mark in rest if mark.points], {name for name in broke if name.startswith("by-student")}
 
 
 def _broke(verdict: dict[str, Any]) -> bool:
@@ -114,7 +120,7 @@ def _cells(number: str, notebook: Notebook) -> list[str]:
 def _mark(exercise: Exercise, outcome: Outcome, hidden: bool) -> Mark:
     key = exercise.number.replace(".", "-")
     check = outcome.verdicts.get(f"check-{key}")
-    own = [verdict for name, verdict in outcome.verdicts.items() if f"answer-{key}-" in name]
+    own = [verdict for name, verdict in outcome.verdicts.items() if name.startswith(f"by-student-answer-{key}-")]
     seconds = sum(verdict["seconds"] for verdict in (*own, *([check] if check else [])))
     status, reason = _judgement(exercise, check, own, outcome)
     points = exercise.points if status == "right" else 0

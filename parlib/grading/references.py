@@ -103,10 +103,11 @@ class Course:
         return drawn
 
     def _value(self, number: str, outcome: Outcome) -> Any:
-        verdict = outcome.verdicts.get(f"check-{number.replace('.', '-')}", {"published": [], "errors": []})
+        verdict = outcome.verdicts.get(f"check-{number.replace('.', '-')}", {"published": [], "errors": [], "stopped": ""})
         values = [payload.get("value") for payload in verdict["published"] if isinstance(payload, dict)]
         if len(values) != 1 or verdict["errors"]:
-            why = outcome.stopped or "; ".join(f"{name}: {text}" for name, text in verdict["errors"]) or "no value"
+            said = [outcome.stopped, verdict["stopped"], *(f"{name}: {text}" for name, text in verdict["errors"])]
+            why = next(filter(None, said), "no value")
             raise BadMaster(f"{self.name}: its own answer to {number} does not work on hidden inputs ({why})")
         return values[0]
 

@@ -64,7 +64,7 @@ def write_reports(out: Path, results: list[Result], facts: dict[str, Any]) -> No
     """Write all reports of a batch into the folder `out`; `facts` say how it was graded."""
     write_whole(out / "grades.csv", _csv(results))
     content = facts | {"exercises": statistics(results), "students": [_as_json(result) for result in results]}
-    write_whole(out / "grades.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_whole(out / "grades.json", _clean(json.dumps(content, indent=1, ensure_ascii=False)) + "\n")
     write_whole(out / "grades.xml", _junit(results))
     pages = {page_name(result): _page(result) for result in results}
     for left in (out / "feedback").glob("*.html"):
@@ -131,8 +131,7 @@ def _clean(text: str) -> str:
 def _as_json(result: Result) -> dict[str, Any]:
     kept = {name: value for name, value in asdict(result).items() if name != "marks"}
     marks = [asdict(mark) for mark in result.marks]
-    content = kept | {"points": result.points, "max_points": result.max_points, "exercises": marks}
-    return json.loads(_clean(json.dumps(content, ensure_ascii=False)))
+    return kept | {"points": result.points, "max_points": result.max_points, "exercises": marks}
 
 
 def _junit(results: list[Result]) -> str:
