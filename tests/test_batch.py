@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import corpus
 import pytest
+from test_exercises import EXERCISES, broken
 from test_grading import cell, master_of, solve, write_course
 
 from parlib import __main__ as command
@@ -623,3 +627,45 @@ def test_solutions_get_full_marks_under_any_seed(seed, tmp_path):
     rows = [row for row in read_csv(tmp_path) if row["exercise"] == "ALL"]
     assert [row["points"] for row in rows] == [row["max_points"] for row in rows] != []
     assert len(rows) == len(masters)
+
+
+@pytest.mark.long
+@on_linux
+def test_a_solution_broken_in_one_place_loses_exactly_that_exercise(tmp_path):
+    for lesson, number in EXERCISES:
+        write_json(tmp_path / "class" / number / "x.ipynb", broken(lesson, number))
+    assert grade([tmp_path / "class"], Grading(tmp_path / "out", jobs=2, seed="s")) == 0
+    rows = [row for row in read_csv(tmp_path / "out") if row["exercise"] != "ALL"]
+    lost = [(row["student"], row["exercise"]) for row in rows if row["points"] != row["max_points"]]
+    assert sorted(lost) == sorted((number, number) for _, number in EXERCISES)
+
+
+# ---- The instructor's page ------------------------------------------------------------------------------------------
+
+PAGE = (HOME / "GRADING.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^python -m .+$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.notebook
+@on_linux
+def test_every_command_of_the_instructors_page_works(tmp_path):
+    for folder in ("parlib", "exercises"):
+        shutil.copytree(HOME.parent / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    notebook = corpus.text(corpus.solved())
+    (tmp_path / "handed-in" / "amy").mkdir(parents=True)
+    (tmp_path / "handed-in" / "amy" / "x.ipynb").write_bytes(notebook)
+    with zipfile.ZipFile(tmp_path / "handed-in.zip", "w") as packed:
+        packed.writestr("amy/x.ipynb", notebook)
+    assert len(COMMANDS) == 5
+    for line in COMMANDS:
+        words = [sys.executable, *line.split()[1:]]
+        own = os.environ | {"PYTHONPATH": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+        done = subprocess.run(words, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=200)
+        assert done.returncode == (1 if "check" in words else 0), (
+            done.stdout + done.stderr
+        )  # nothing is solved there yet
+    for out in ("marks", "marks-of-02", "marks-trusted"):
+        assert totals(tmp_path / out) == {"amy": "10"}
+        assert {one.name for one in (tmp_path / out).iterdir()} == set(
+            re.findall(r"^\| `([\w.]+)/?` \|", PAGE, re.MULTILINE)
+        )

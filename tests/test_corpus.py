@@ -109,15 +109,15 @@ def naive_points(case, tmp_path):
     except subprocess.TimeoutExpired:
         return None
     finally:
-        clean_up(launch.pid, room)
+        clean_up(launch, room)
     lines = [line.split()[1] for line in said.splitlines() if line.startswith("POINTS ")]
     return int(lines[-1]) if lines else None
 
 
-def clean_up(group, room):
+def clean_up(launch, room):
     """Kill what an attack has left behind on the naive grader's side; the sandbox does this by itself."""
     try:
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(launch.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
     for one in psutil.process_iter():
@@ -126,4 +126,6 @@ def clean_up(group, room):
                 one.kill()
         except psutil.Error:
             continue
+    launch.stdout.close()
+    launch.wait()
     shutil.rmtree(room, ignore_errors=True)

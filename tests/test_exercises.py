@@ -151,6 +151,18 @@ def test_the_metadata_is_that_of_nbgrader(lesson, kind):
         assert ("points" in metadata) == metadata["grade"]
 
 
+@every_lesson
+def test_nbgrader_opens_our_notebooks(lesson):
+    """Where it is installed: its own reader and its own rules say so."""
+    rules = pytest.importorskip("nbgrader.nbgraderformat", reason="nbgrader is not installed: pip install nbgrader")
+    for path in (course.master_of(lesson), HOME / f"{lesson}_exercises.ipynb"):
+        with path.open(encoding="utf-8") as file:
+            notebook = rules.read(file, as_version=4)
+        rules.MetadataValidator().validate_nb(notebook)
+        points = [cell.metadata.nbgrader.get("points", 0) for cell in notebook.cells if "nbgrader" in cell.metadata]
+        assert sum(points) == sum(one.points for one in exercises_of(master_of(lesson)).values())
+
+
 # ---- The shape of an exercise ---------------------------------------------------------------------------------------
 
 

@@ -103,7 +103,9 @@ class Course:
         return drawn
 
     def _value(self, number: str, outcome: Outcome) -> Any:
-        verdict = outcome.verdicts.get(f"check-{number.replace('.', '-')}", {"published": [], "errors": [], "stopped": ""})
+        verdict = outcome.verdicts.get(
+            f"check-{number.replace('.', '-')}", {"published": [], "errors": [], "stopped": ""}
+        )
         values = [payload.get("value") for payload in verdict["published"] if isinstance(payload, dict)]
         if len(values) != 1 or verdict["errors"]:
             said = [outcome.stopped, verdict["stopped"], *(f"{name}: {text}" for name, text in verdict["errors"])]

@@ -228,7 +228,14 @@ def environment(home: Path) -> dict[str, str]:
     fixed = {"LANG": "C.UTF-8", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
     system = {name: os.environ[name] for name in ("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC") if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
-    return system | threads | own | fixed | {"PATH": path, "PYTHONPATH": str(PACKAGES)}
+    packages = os.pathsep.join([str(PACKAGES), *elsewhere()])
+    return system | threads | own | fixed | {"PATH": path, "PYTHONPATH": packages}
+
+
+def elsewhere() -> list[str]:
+    """Where packages are that are not this Python's own: those that were installed for one user."""
+    own = (sys.prefix, sys.base_prefix)
+    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages")) and not _below(path, own)]
 
 
 def bubblewrap() -> str:
@@ -238,7 +245,7 @@ def bubblewrap() -> str:
 
 def readable() -> list[str]:
     """The files that a kernel needs: the system's programs, Python, parlib; nothing of anybody's own."""
-    own = dict.fromkeys((sys.prefix, sys.base_prefix, str(PACKAGES / "parlib")))
+    own = dict.fromkeys((sys.prefix, sys.base_prefix, *elsewhere(), str(PACKAGES / "parlib")))
     devices = [f"/dev/{name}" for name in ("zero", "random", "urandom")]
     return [*SYSTEM, *(path for path in own if not _below(path, SYSTEM)), *devices]
 
