@@ -30,7 +30,8 @@ from parlib import close, machine
 
 from . import report
 
-PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "grading", "arrays")  # the long one last
+# The long ones last.
+PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "grading", "arrays")
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = ("numpy", "loky", "joblib", "dask")
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +208,22 @@ def test_a_ladder_says_why_it_stands_no_higher(monkeypatch):
         Sandbox(only="hope")
     with pytest.raises(ValueError, match="memory must be above 0"):
         Limits(memory=0)
+
+
+@on_linux
+def test_the_names_of_sockets_stay_short_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 20)))
+    assert str(sandbox.short_place()) == "/tmp"
+
+
+def test_what_a_killed_batch_left_is_removed_and_what_a_living_one_has_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "short_place", lambda: tmp_path)
+    for name, owner in (("dead", 2**22 + 1), ("alive", os.getpid())):
+        (tmp_path / f"parlib-grade-{name}").mkdir()
+        (tmp_path / f"parlib-grade-{name}" / "owner").write_text(str(owner))
+    with Sandbox(only="limits"):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == ["parlib-grade-alive"]
 
 
 def test_where_nothing_shuts_code_in_grading_is_refused_unless_trusted(monkeypatch, tmp_path, capsys):
@@ -598,7 +615,8 @@ def test_a_class_of_fifty(tmp_path):
 def test_a_batch_that_was_killed_goes_on_and_loses_nothing(tmp_path):
     master, honest = large_class(tmp_path, 20)
     words = ["grade", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--master", str(master), "--jobs", "2"]
-    own = os.environ | {"PYTHONPATH": str(HOME.parent), "TMPDIR": str(tmp_path)}
+    place = Path(tempfile.mkdtemp())  # a short path
+    own = os.environ | {"PYTHONPATH": str(HOME.parent), "TMPDIR": str(place)}
     killed = subprocess.Popen(
         [sys.executable, "-m", "parlib", *words], env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -611,11 +629,34 @@ def test_a_batch_that_was_killed_goes_on_and_loses_nothing(tmp_path):
     done = journal.read_text().count('"key"')
     assert 3 <= done < 20
     time.sleep(2)
+    assert len(list(place.glob("parlib-grade-*"))) == 1
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(tmp_path) not in left  # no kernel, no warm parent, no sandbox
-    assert command.main(words) == 0
+    assert str(place) not in left  # no kernel, no warm parent, no sandbox
+    assert subprocess.run([sys.executable, "-m", "parlib", *words], env=own, capture_output=True).returncode == 0
     assert totals(tmp_path / "out") == honest
+    assert not list(place.glob("parlib-grade-*"))  # nor a file
+    place.rmdir()
     assert journal.read_text().count('"key"') == 20
+
+
+@pytest.mark.long
+@on_linux
+def test_a_batch_that_was_interrupted_keeps_no_half_marks(tmp_path):
+    master, honest = large_class(tmp_path, 12)
+    words = ["grade", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--master", str(master), "--jobs", "2"]
+    own = os.environ | {"PYTHONPATH": str(HOME.parent)}
+    begun = [sys.executable, "-m", "parlib", *words]
+    stopped = subprocess.Popen(begun, env=own, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    journal = tmp_path / "out" / "journal.jsonl"
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience and not (journal.exists() and journal.read_text().count('"key"') >= 2):
+        time.sleep(0.05)
+    os.killpg(stopped.pid, signal.SIGINT)  # as Ctrl+C does: everybody hears it
+    said, _ = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130
+    assert "run the same command to go on" in said
+    assert subprocess.run(begun, env=own, capture_output=True).returncode == 0
+    assert totals(tmp_path / "out") == honest
 
 
 @pytest.mark.long

@@ -72,6 +72,7 @@ class Batch:
     master: Path | None = None  # else the course's own, by lesson
 
     def __post_init__(self) -> None:
+        self.over = False  # stopped from outside: what comes now is no result
         self.courses: dict[str, Course] = {}
         self.lock = threading.Lock()
         self.versions = {name: version(name) for name in ("parlib", "nbval", "ipykernel", "numpy")}
@@ -91,7 +92,10 @@ class Batch:
             course, handed = self._sorted(submission.name, cells_of(Path(submission.name).name, raw))
             key = self._key(empty.sha256, course)
             if new := key not in self.journal.results:
-                self.journal.add(key, asdict(self._graded(empty, course, handed)))
+                result = self._graded(empty, course, handed)
+                if self.over:
+                    raise InterruptedError("the batch was stopped")
+                self.journal.add(key, asdict(result))
             kept = loaded(self.journal.results[key])
             return replace(kept, student=submission.student, file=submission.name), new
         except Unreadable as error:
@@ -160,6 +164,10 @@ def grade_all(batch: Batch, submissions: list[Submission], jobs: int, done: Call
         for future in as_completed(futures):
             results[futures[future]] = future.result()[0]
             done(results[futures[future]])
+    except BaseException:
+        batch.over = True
+        batch.sandbox.close()  # so that nobody waits for a kernel
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return [results[place] for place in range(len(submissions))]

@@ -75,6 +75,9 @@ def grade(paths: Iterable[str | Path], how: Grading) -> int:
     except KeyboardInterrupt:
         _say("Stopped. What was graded is kept: run the same command to go on.")
         return STOPPED
+    except Exception as error:
+        _say(f"The grader itself failed ({type(error).__name__}: {error}). What was graded is kept: run it again.")
+        return NOTHING
 
 
 def _graded(submissions: list[Any], sandbox: Sandbox, how: Grading) -> int:

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Import the modules, then answer requests until the parent ends."""
     path, *modules = arguments or sys.argv[1:]
     linux.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the batch, which ends us
     for module in modules:
         with contextlib.suppress(Exception):  # then the notebook imports it, or fails at it
             import_module(module)

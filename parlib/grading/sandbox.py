@@ -32,6 +32,7 @@ __all__ = ["RUNGS", "Limits", "Refused", "Sandbox", "Wish"]
 RUNGS = ("bubblewrap", "landlock", "limits")
 PACKAGES = Path(__file__).resolve().parents[2]  # where parlib is found, also when it was never installed
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
+PREFIX = "parlib-grade-"
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 PRELOAD = ("numpy", "matplotlib.pyplot", "ipykernel.kernelapp", "ipykernel.ipkernel", "parlib.plots", "parlib.grading")
 PATIENCE = 60.0  # seconds to import everything once, on a busy machine
@@ -96,7 +97,10 @@ class Sandbox:
         return f"<Sandbox: {self.rung or 'not open'}>"
 
     def __enter__(self) -> Sandbox:
-        self.folder = Path(tempfile.mkdtemp(prefix="parlib-"))  # short: the name of a socket has 107 letters at most
+        place = short_place()
+        _sweep(place)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        (self.folder / "owner").write_text(str(os.getpid()))
         self.template: subprocess.Popen[str] | None = None
         try:
             self._climb()
@@ -153,6 +157,23 @@ class Sandbox:
             template.kill()
             raise Refused("the warm parent of the kernels did not start")
         return template
+
+
+def short_place() -> Path:
+    """Where temporary files are; elsewhere if that path is long, for the name of a socket has 107 letters at most."""
+    usual = Path(tempfile.gettempdir())
+    return usual if len(str(usual)) < 50 or not os.access("/tmp", os.W_OK) else Path("/tmp")
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of batches that were killed before they could do so."""
+    import psutil
+
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError, ValueError):
+            mine = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+            if mine and not psutil.pid_exists(int((folder / "owner").read_text())):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def missing(rung: str) -> str:

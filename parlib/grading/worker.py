@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -79,9 +80,11 @@ def run(job: Job, place: Path) -> Outcome:
 
 def work(folder: str, wish: Wish, secret: bytes, rooms: Rooms | None) -> None:
     """What the process does: everything from a clean environment, in its folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who ends us
+    own = environment(Path(folder))
     os.chdir(folder)
     os.environ.clear()
-    os.environ |= environment(Path(folder))
+    os.environ |= own
     _quiet(Path("said"))
     if sys.platform == "linux":
         from .linux import die_with_parent
