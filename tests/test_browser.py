@@ -149,6 +149,7 @@ def run_cell(page, source):
 # ---- Work of known ratio --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("divides", "ratio"), [(True, 4.0), (False, 1.0)], ids=["divided by n", "the same however many"]
 )
