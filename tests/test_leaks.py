@@ -95,14 +95,11 @@ def holds_shared_arrays():
     assert run.shared_bytes == 0
 
 
-SLOW = [is_interrupted, loses_a_worker]  # they wait for processes, twenty times
 ENDS = [ends_well, ends_with_an_exception, is_interrupted, loses_a_worker, holds_shared_arrays]
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(
-    "end", [pytest.param(end, marks=pytest.mark.long if end in SLOW else (), id=end.__name__) for end in ENDS]
-)
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 def test_twenty_rounds_leave_nothing_behind(end):
     end()
     before = left_over()
