@@ -10,6 +10,8 @@ from benchmarks import report
 
 README = Path(__file__).parents[1] / "benchmarks" / "README.md"
 
+SCENES = pytest.param("scenes", marks=pytest.mark.browser)
+
 
 @pytest.fixture
 def page(tmp_path):
@@ -29,7 +31,8 @@ def between(part, text):
 @pytest.mark.long
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
-    "part", ["tiny", "graph", "simulator", "calibration", pytest.param("scenes", marks=pytest.mark.browser), "learning", "arrays"]
+    "part",
+    [*("tiny", "graph", "simulator", "calibration", "learning", "arrays"), SCENES],
 )
 def test_every_contest_runs_and_writes_its_tables(part, page, tmp_path, capsys):
     program.main([part, "--mini", f"--readme={page}", f"--results={tmp_path / 'results.json'}"])
