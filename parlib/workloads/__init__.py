@@ -8,18 +8,34 @@
     loading      image files, decoded while the network learns          CPU, releasing the GIL
     updates      workers that wait for each other, and workers that do not
     text         the words of Python's documentation                    the GIL
+    sentiment    how friendly its sentences are                         the GIL
+    serving      requests of both kinds, images and sentences, at once  the GIL, and CPU beside it
 
 Each module has plain functions to call by hand, and ready-made workloads of several sizes: the
 smallest takes about a twentieth of a second on one ordinary core, the largest a second or two.
 """
 
-from . import bakery, convolution, digits, loading, matmul, network, splits, text, training, updates
+from . import (
+    bakery,
+    convolution,
+    digits,
+    loading,
+    matmul,
+    network,
+    sentiment,
+    serving,
+    splits,
+    text,
+    training,
+    updates,
+)
 from .workload import SPENDS, Workload, block_plan, equal
 
 # fmt: off
 __all__ = [
     "ALL", "SPENDS", "Workload", "block_plan", "equal",
-    "bakery", "convolution", "digits", "loading", "matmul", "network", "splits", "text", "training", "updates",
+    "bakery", "convolution", "digits", "loading", "matmul", "network",
+    "sentiment", "serving", "splits", "text", "training", "updates",
 ]
 # fmt: on
 
@@ -27,6 +43,6 @@ ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
     *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
     *(convolution.photos, convolution.by_images, convolution.by_tiles, convolution.by_filters),
-    *(training.step, loading.feeding, text.words),
+    *(training.step, loading.feeding, text.words, serving.mixed),
 )
 """Every workload that comes with parlib."""
