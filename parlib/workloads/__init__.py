@@ -6,6 +6,7 @@
     splits       who makes which part of an array, and what it needs
     digits       handwritten digits, to learn from; network, training   CPU, releasing the GIL
     loading      image files, decoded while the network learns          CPU, releasing the GIL
+    streaming    a model that learns, and answers requests meanwhile    CPU, releasing the GIL
     updates      workers that wait for each other, and workers that do not
     text         the words of Python's documentation                    the GIL
     sentiment    how friendly its sentences are                         the GIL
@@ -25,6 +26,7 @@ from . import (
     sentiment,
     serving,
     splits,
+    streaming,
     text,
     training,
     updates,
@@ -35,7 +37,7 @@ from .workload import SPENDS, Workload, block_plan, equal
 __all__ = [
     "ALL", "SPENDS", "Workload", "block_plan", "equal",
     "bakery", "convolution", "digits", "loading", "matmul", "network",
-    "sentiment", "serving", "splits", "text", "training", "updates",
+    "sentiment", "serving", "splits", "streaming", "text", "training", "updates",
 ]
 # fmt: on
 
@@ -43,6 +45,6 @@ ALL = (
     *(bakery.busy, bakery.uneven, bakery.waiting, bakery.restaurant),
     *(matmul.by_rows, matmul.by_columns, matmul.by_blocks, matmul.adding),
     *(convolution.photos, convolution.by_images, convolution.by_tiles, convolution.by_filters),
-    *(training.step, loading.feeding, text.words, serving.mixed),
+    *(training.step, loading.feeding, streaming.kitchen, text.words, serving.mixed),
 )
 """Every workload that comes with parlib."""
