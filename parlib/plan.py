@@ -238,8 +238,8 @@ class _Each:
 
 
 def so_far(finish: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    """What makes a result of the values there are, while some are still missing: a method of `finish`, or itself."""
-    return getattr(finish, "so_far", finish)
+    """What makes a result of the values there are, while some are missing: a method of `finish`, or by task name."""
+    return getattr(finish, "so_far", dict)
 
 
 def _parts(plan: Plan) -> tuple[Plan, ...]:
