@@ -6,6 +6,7 @@
     scaling(sweep)      how speed grows with workers
     side_by_side(runs)  which of two ways is shorter: timelines on one time axis
     samples(times)      how far a time can be trusted: every measurement, median and spread
+    assignment(run)     who does which task: tasks by workers, of a run or a schedule
     heatmap(table)      which of all combinations is best
     show(ax, alt)       put any of them on the page, with words for those who cannot see it
 
@@ -14,6 +15,7 @@ that from the thing it draws. Colors are told apart by color-blind eyes (Tol 202
 carry a meaning alone: there is always a letter, a shape or a line style beside them.
 """
 
+from .assignments import assignment
 from .curves import scaling
 from .dots import samples
 from .graphs import dag
@@ -22,4 +24,4 @@ from .pairs import side_by_side
 from .showing import show
 from .timelines import gantt, queue_depth
 
-__all__ = ["dag", "gantt", "heatmap", "queue_depth", "samples", "scaling", "show", "side_by_side"]
+__all__ = ["assignment", "dag", "gantt", "heatmap", "queue_depth", "samples", "scaling", "show", "side_by_side"]
