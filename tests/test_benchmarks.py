@@ -32,7 +32,7 @@ def between(part, text):
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
     "part",
-    [*("tiny", "graph", "simulator", "calibration", "learning", "arrays"), SCENES],
+    [*("tiny", "graph", "simulator", "calibration", "learning", "streams", "arrays"), SCENES],
 )
 def test_every_contest_runs_and_writes_its_tables(part, page, tmp_path, capsys):
     program.main([part, "--mini", f"--readme={page}", f"--results={tmp_path / 'results.json'}"])

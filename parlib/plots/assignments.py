@@ -111,7 +111,8 @@ def _by_kind(cells: list[Cell], plan: Plan) -> list[Cell]:
     for cell in cells:
         place = plan.tasks[plan.position[cell.line]].kind or "task", cell.column, cell.settled
         numbers[place] = numbers.get(place, 0) + 1
-    return [Cell(*place, str(number) if own else f"up to {number}", own) for (*place, own), number in numbers.items()]
+    told = {True: "{}", False: "up to {}"}
+    return [Cell(kind, slot, told[own].format(count), own) for (kind, slot, own), count in numbers.items()]
 
 
 def _lines(run: Any, plan: Plan | None, cells: list[Cell]) -> list[str]:

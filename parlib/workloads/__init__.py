@@ -10,7 +10,7 @@
     stragglers   one slow worker, and copies of what it has not finished
     streaming    a model that learns, and answers requests meanwhile    CPU, releasing the GIL
     updates      workers that wait for each other, and workers that do not
-    text         words of Python's documentation; sentiment: its feelings the GIL
+    text         words of Python's documentation; sentiment: feelings   the GIL
     serving      requests of both kinds, images and sentences, at once  the GIL, and CPU beside it
 
 Each module has plain functions to call by hand, and ready-made workloads of several sizes: the
