@@ -248,6 +248,8 @@ def _parts(plan: Plan) -> tuple[Plan, ...]:
 
 def _checked_names(owner: str, names: Any) -> tuple[str, ...] | dict[str, float]:
     """The names as a tuple, or as a dict where each comes with a size in bytes."""
+    if type(names) in (list, tuple) and {*map(type, names)} <= {str}:
+        return tuple(names)  # the usual case, and a long line has thousands of them
     if isinstance(names, str) or not isinstance(names, Iterable):
         way_out = f": write [{names!r}]" if isinstance(names, str) else ""
         raise TypeError(f"the needs of task {owner!r} must be a list of names, not {names!r}{way_out}")
