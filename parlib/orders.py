@@ -50,18 +50,19 @@ def longest_path_first(plan: Plan, workers: int, backend: Any) -> Schedule:
 
 
 def by_assignment(assignment: Mapping[str, int]) -> Callable[[Plan, int, Any], Schedule]:
-    """Each named task on the worker you say; the rest go wherever a slot is free.
+    """Each named task, or each task of a named kind, on the worker you say; the rest go wherever a slot is free.
 
-    Raises PlanError for a task that the plan does not have.
+    A task's own name comes before its kind. Raises PlanError for a name that is neither in the plan.
     """
 
     def order(plan: Plan, workers: int, backend: Any) -> Schedule:
+        known = dict.fromkeys([*plan.position, *(task.kind for task in plan.tasks if task.kind)])
         for name in assignment:
-            if name not in plan.position:
-                raise PlanError(
-                    f"the assignment names {name!r}, which is no task of the plan{did_you_mean(name, plan.position)}"
-                )
-        return Schedule(worker=dict(assignment))
+            if name not in known:
+                guess = did_you_mean(name, known)
+                raise PlanError(f"the assignment names {name!r}, which is no task of the plan{guess}")
+        chosen = {task.name: assignment.get(task.name, assignment.get(task.kind)) for task in plan.tasks}
+        return Schedule(worker={name: slot for name, slot in chosen.items() if slot is not None})
 
     return order
 

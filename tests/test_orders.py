@@ -283,6 +283,12 @@ def test_an_assignment_of_an_unknown_task_is_refused():
         seconds(bag(1), 2, by_assignment({"a": -1}))
 
 
+def test_an_assignment_may_name_kinds_and_a_tasks_own_name_comes_first():
+    plan = Plan([Task(f"see[{n}]", None, kind="see", cost=1.0) for n in range(3)] + [Task("read", None, cost=1.0)])
+    run = execute(plan, 3, Simulated(), order=by_assignment({"see": 2, "see[1]": 1}))
+    assert {span.task: span.worker for span in run.trace.spans} == {"see[0]": 2, "see[1]": 1, "see[2]": 2, "read": 0}
+
+
 @pytest.mark.parametrize("order", [longest_path_first, greedy, optimum])
 @pytest.mark.parametrize("backend", ["threads", Simulated()])
 def test_too_few_costs_for_the_workers_are_refused_whatever_the_order(order, backend):
