@@ -54,7 +54,7 @@ LATER = {
     "workloads": ("Workload",),
     "plots": ("assignment", "dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
     "study": ("cards", "glossary", "predict", "progress", "quiz"),
-    "panels": ("explore", "explore_laws"),
+    "panels": ("explore", "explore_assignment", "explore_laws"),
     "scenes": ("Bakery", "Kitchen", "Race"),
     "grading": ("check", "hint"),
 }

@@ -244,7 +244,8 @@ class _Search:
         waited_for = {need for name in self.rows.keys() - chosen.keys() for need in self.plan.graph[name]}
         ends = frozenset((name, chosen[name][1]) for name in waited_for & chosen.keys())
         at = self._at(chosen)
-        key = frozenset(chosen), ends, tuple(sorted(zip(self.columns, slots, (at.get(slot, ()) for slot in self.slots))))
+        crew = zip(self.columns, slots, (at.get(slot, ()) for slot in self.slots))
+        key = frozenset(chosen), ends, tuple(sorted(crew))
         before = self.seen.get(key)
         if before is None or last < before:
             self.seen[key] = last
