@@ -30,8 +30,7 @@ from parlib import close, machine
 
 from . import report
 
-# The long ones last.
-PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "grading", "arrays")
+PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "streams", "grading", "arrays")
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = ("numpy", "loky", "joblib", "dask")
 

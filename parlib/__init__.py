@@ -50,11 +50,11 @@ from .simulation import Simulated
 from .trace import Run, Skipped, Span, Trace, WorkerLost
 
 LATER = {
-    "timing": ("Sweep", "calibrate", "diagnose", "record", "recorded", "sweep"),
+    "timing": ("CostTable", "Sweep", "calibrate", "cost_table", "diagnose", "record", "recorded", "sweep"),
     "workloads": ("Workload",),
-    "plots": ("dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
+    "plots": ("assignment", "dag", "gantt", "heatmap", "queue_depth", "scaling", "show"),
     "study": ("cards", "glossary", "predict", "progress", "quiz"),
-    "panels": ("explore", "explore_laws"),
+    "panels": ("explore", "explore_assignment", "explore_laws"),
     "scenes": ("Bakery", "Kitchen", "Race"),
     "grading": ("check", "hint"),
 }

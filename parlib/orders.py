@@ -50,18 +50,19 @@ def longest_path_first(plan: Plan, workers: int, backend: Any) -> Schedule:
 
 
 def by_assignment(assignment: Mapping[str, int]) -> Callable[[Plan, int, Any], Schedule]:
-    """Each named task on the worker you say; the rest go wherever a slot is free.
+    """Each named task, or each task of a named kind, on the worker you say; the rest go wherever a slot is free.
 
-    Raises PlanError for a task that the plan does not have.
+    A task's own name comes before its kind. Raises PlanError for a name that is neither in the plan.
     """
 
     def order(plan: Plan, workers: int, backend: Any) -> Schedule:
+        known = dict.fromkeys([*plan.position, *(task.kind for task in plan.tasks if task.kind)])
         for name in assignment:
-            if name not in plan.position:
-                raise PlanError(
-                    f"the assignment names {name!r}, which is no task of the plan{did_you_mean(name, plan.position)}"
-                )
-        return Schedule(worker=dict(assignment))
+            if name not in known:
+                guess = did_you_mean(name, known)
+                raise PlanError(f"the assignment names {name!r}, which is no task of the plan{guess}")
+        chosen = {task.name: assignment.get(task.name, assignment.get(task.kind)) for task in plan.tasks}
+        return Schedule(worker={name: slot for name, slot in chosen.items() if slot is not None})
 
     return order
 
@@ -142,7 +143,7 @@ def transfer(task: Task, need: str, backend: Any, elsewhere: bool) -> float:
 
 
 def optimum(plan: Plan, workers: int, backend: Any) -> Schedule:
-    """The fastest of all schedules, found by trying them; transfers between workers are ignored.
+    """The fastest of all schedules, found by trying them, transfers between workers included.
 
     Raises PlanError for more than 10 tasks: the number of schedules grows beyond patience.
     """
@@ -160,6 +161,7 @@ def optimum(plan: Plan, workers: int, backend: Any) -> Schedule:
 
 Chosen = dict[str, tuple[float, float, int]]  # by task: its start, its end, its slot
 Slots = tuple[tuple[float, float], ...]  # by slot: free from when, and the end of its last idle time
+Start = tuple[float, float, str, int, float]  # its moment, its urgency, the task, the slot, and since when that waits
 
 
 class _Search:
@@ -182,6 +184,11 @@ class _Search:
         for name in reversed(names):
             for need in plan.graph[name]:
                 self.after[need] = max(self.after[need], self.least[name] + self.after[name])
+        self.ways = {
+            (task.name, need): transfer(task, need, backend, workers > 1)
+            for task in plan.tasks
+            for need in plan.graph[task.name]
+        }
         self.best: Chosen = {}
         self.seconds = float("inf")
         self.seen: dict[Any, tuple[float, int]] = {}
@@ -192,24 +199,41 @@ class _Search:
             self.best, self.seconds = chosen, max((end for _, end, _ in chosen.values()), default=0.0)
         if self._met_before(chosen, slots, last):
             return
-        for start, _, name, slot in sorted(self._starts(chosen, slots, last)):
+        for start, _, name, slot, asked in sorted(self._starts(chosen, slots, last)):
             free, gap = slots[slot]
             end = start + self.rows[name][slot]
-            then = (*slots[:slot], (end, start if start > free else gap), *slots[slot + 1 :])
+            then = (*slots[:slot], (end, asked if asked > free else gap), *slots[slot + 1 :])
             more = chosen | {name: (start, end, slot)}
             if max(end + self.after[name], self._fair_share(more, then, start)) < self.seconds:
                 self.extend(more, then, (start, self.place[name]))
 
-    def _starts(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> Iterator[tuple[float, float, str, int]]:
-        """What may start next: when, with the longest way to go first, which task, on which slot."""
-        alike = {(slots[slot], self.columns[slot]): slot for slot in reversed(self.slots)}  # one of each kind is enough
+    def _starts(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> Iterator[Start]:
+        """What may start next: when, with the longest way to go first, which task, on which slot, since when held."""
+        at = self._at(chosen)
+        alike = {(slots[slot], self.columns[slot], at.get(slot, ())): slot for slot in reversed(self.slots)}
         for name in self.rows.keys() - chosen.keys():
             if all(need in chosen for need in self.plan.graph[name]):
                 ready = max([self.release[name], *(chosen[need][1] for need in self.plan.graph[name])])
-                for (free, gap), slot in ((slots[slot], slot) for slot in alike.values()):
-                    start = max(free, ready)
+                for slot in alike.values():  # one of each kind is enough
+                    free, gap = slots[slot]
+                    start = max([free, ready, *self._arrivals(name, slot, chosen)])
                     if ready >= gap and (start, self.place[name]) > last:  # the loop never idles beside a ready task
-                        yield start, -self.least[name] - self.after[name], name, slot
+                        yield start, -self.least[name] - self.after[name], name, slot, max(free, ready)
+
+    def _arrivals(self, name: str, slot: int, chosen: Chosen) -> Iterator[float]:
+        """When that which is made elsewhere has come to `slot`."""
+        for need in self.plan.graph[name]:
+            _, end, maker = chosen[need]
+            yield end + self.ways[name, need] * (maker != slot)
+
+    def _at(self, chosen: Chosen) -> dict[int, tuple[str, ...]]:
+        """By slot, which values lie there and have a way to go; nothing where moving takes no time."""
+        found: dict[int, tuple[str, ...]] = {}
+        for (name, need), way in self.ways.items():
+            if way and need in chosen and name not in chosen:
+                slot = chosen[need][2]
+                found[slot] = (*found.get(slot, ()), need)
+        return found
 
     def _fair_share(self, chosen: Iterable[str], slots: Slots, now: float) -> float:
         """When all workers would be done if the rest, none of which starts before `now`, could be dealt out evenly."""
@@ -219,7 +243,9 @@ class _Search:
     def _met_before(self, chosen: Chosen, slots: Slots, last: tuple[float, int]) -> bool:
         waited_for = {need for name in self.rows.keys() - chosen.keys() for need in self.plan.graph[name]}
         ends = frozenset((name, chosen[name][1]) for name in waited_for & chosen.keys())
-        key = frozenset(chosen), ends, tuple(sorted(zip(self.columns, slots)))
+        at = self._at(chosen)
+        crew = zip(self.columns, slots, (at.get(slot, ()) for slot in self.slots))
+        key = frozenset(chosen), ends, tuple(sorted(crew))
         before = self.seen.get(key)
         if before is None or last < before:
             self.seen[key] = last

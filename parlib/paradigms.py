@@ -168,7 +168,7 @@ def pipeline_plan(*stages: Callable[[Any], Any] | Stage, data: Iterable[Any], bu
     tasks = [_grid_task(line, names, item, number, room) for item in range(len(items)) for number in range(len(line))]
     inputs = {f"item {item} of the data": items[item] for item in range(len(items))}
     keep = [f"{names[-1]}[{item}]" for item in range(len(items))]
-    return Plan(tasks, inputs, keep=keep, finish=_in_order, workers=sum(stage.workers for stage in line))
+    return Plan(tasks, inputs, keep=keep, finish=InOrder(), workers=sum(stage.workers for stage in line))
 
 
 WAYS_OUT = (
@@ -272,8 +272,13 @@ class Combine:
         return results
 
 
-def _in_order(values: dict[str, Any]) -> list[Any]:
-    return list(values.values())
+class InOrder:
+    """The values in a list, in the order of the items; while some are missing, those there are."""
+
+    def __call__(self, values: dict[str, Any]) -> list[Any]:
+        return list(values.values())
+
+    so_far = __call__
 
 
 def _grid_task(line: list[Stage], names: list[str], item: int, number: int, room: int | None) -> Task:

@@ -238,8 +238,8 @@ class _Each:
 
 
 def so_far(finish: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    """What makes a result of the values there are, while some are still missing: a method of `finish`, or itself."""
-    return getattr(finish, "so_far", finish)
+    """What makes a result of the values there are, while some are missing: a method of `finish`, or by task name."""
+    return getattr(finish, "so_far", dict)
 
 
 def _parts(plan: Plan) -> tuple[Plan, ...]:
@@ -248,6 +248,8 @@ def _parts(plan: Plan) -> tuple[Plan, ...]:
 
 def _checked_names(owner: str, names: Any) -> tuple[str, ...] | dict[str, float]:
     """The names as a tuple, or as a dict where each comes with a size in bytes."""
+    if type(names) in (list, tuple) and {*map(type, names)} <= {str}:
+        return tuple(names)  # the usual case, and a long line has thousands of them
     if isinstance(names, str) or not isinstance(names, Iterable):
         way_out = f": write [{names!r}]" if isinstance(names, str) else ""
         raise TypeError(f"the needs of task {owner!r} must be a list of names, not {names!r}{way_out}")

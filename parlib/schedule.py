@@ -57,7 +57,7 @@ def execute(
     (now, unless said).
 
     Raises what a task raised, with a note that names the task, and `WorkerLost` when a
-    worker dies; both carry the unfinished `run`.
+    worker dies; both carry the unfinished `run`, with the results there are.
 
     >>> from parlib import Plan, Simulated, Task
     >>> execute(Plan([Task("dough", None, cost=2.0)]), workers=1, backend=Simulated())
@@ -168,6 +168,7 @@ class Job:
         self.slots: list[int] = []
         self.times = array("d")  # five of each task: a row of plain numbers takes a quarter of the room of objects
         self.errors: dict[int, str] = {}  # by place in the trace
+        self.nothing: set[str] = set()  # tasks that returned None to others
         self.error: BaseException | None = None  # what ended the run
         self.failed: str | None = None  # the task that did
         self.stopped = self.nested = False
@@ -208,16 +209,20 @@ class Job:
         elif error is not None:
             if not isinstance(error, WorkerLost):  # which says itself whom it means
                 add_note(error, f"in task {task.name!r}{_item(task, error)}, worker {done.slot}")
+                self._suspect_nothing(task, error)
             value = _gap(task, error)
+        elif value is None and task.fn is not None and self.readers[task.name]:
+            self.nothing.add(task.name)
         if error is not None:
             self.errors[len(self.names)] = describe(error)
         self.names.append(task.name)
         self.kinds.append(task.kind)
         self.slots.append(done.slot)
         self.times.extend(done[4:9])
-        self._keep(task.name, value)
         self.nested = self.nested or done.nested
-        if error is not None and self.error is None and (not self.skipping or isinstance(error, FATAL)):
+        if error is None or (self.skipping and not isinstance(error, FATAL)):
+            self._keep(task.name, value)
+        elif self.error is None:
             self.error, self.failed = error, error.tasks[0] if isinstance(error, WorkerLost) else task.name
 
     def run_so_far(self) -> Run:
@@ -240,8 +245,14 @@ class Job:
         for done in self.crew.stop(HASTE if isinstance(error, KeyboardInterrupt) else GRACE):
             self.note(done)
         self.stopped = self.failed is None
-        vars(error)["run"] = self._run(None)  # like this, because an exception may be frozen
+        vars(error)["run"] = self._run(so_far(self.plan.finish)(self._kept()))  # thus, for an exception may be frozen
         self.error = None  # it knows this job by its traceback: a circle would keep all values alive
+
+    def _suspect_nothing(self, task: Task, error: BaseException) -> None:
+        """A task that failed may have been handed nothing: then say by whom."""
+        for name in task.needs:
+            if name in self.nothing:
+                add_note(error, f"it was given None: {name!r} returned nothing; does it end without `return`?")
 
     def _kept(self) -> dict[str, Any]:
         return {name: self.values[name] for name in self.plan.keep if name in self.values}

@@ -149,6 +149,7 @@ def run_cell(page, source):
 # ---- Work of known ratio --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("divides", "ratio"), [(True, 4.0), (False, 1.0)], ids=["divided by n", "the same however many"]
 )
@@ -194,6 +195,7 @@ def test_the_kernel_stays_free_while_the_panel_measures(notebook):
 LAWS = "from parlib import explore_laws, recorded\nexplore_laws([recorded('bakery.waiting'), recorded('bakery.busy')])"
 
 
+@pytest.mark.long
 def test_the_laws_move_by_keyboard_to_a_million_workers_and_exact_points_follow_and_are_kept(notebook):
     page = notebook(LAWS)
     shown = page.page.locator("img[alt*='strong scaling']")
@@ -249,6 +251,7 @@ def test_the_sentence_is_a_live_region_and_the_picture_has_words(notebook):
     expect(page.page.get_by_role("img", name="bakery.busy of size 100 on processes.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_last_picture_survives_in_the_saved_notebook_and_is_there_without_a_kernel(notebook):
     page = notebook(PANEL)
     press(page, slider(page, "workers"), "ArrowRight")

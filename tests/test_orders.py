@@ -63,6 +63,19 @@ def test_the_optimum_is_as_fast_as_the_best_of_all_schedules(plan, workers):
     assert seconds(plan, workers, optimum) == brute_force(plan, workers)
 
 
+@settings(max_examples=60, deadline=None)
+@given(tiny, st.integers(1, 2), st.integers(1, 9))
+def test_the_optimum_is_as_fast_as_the_best_of_all_schedules_where_values_take_time_to_move(plan, workers, latency):
+    machine = Simulated(latency=latency / 2)
+    assert seconds(plan, workers, optimum, machine) == brute_force(plan, workers, machine)
+
+
+def test_the_optimum_takes_no_way_that_does_not_pay():
+    """Two workers would each do one of the dishes; where the way takes longer than the dish, one does both."""
+    plan = Plan([Task("wash", None, cost=1), Task("left", None, ["wash"], cost=2), Task("right", None, ["wash"], cost=2)])
+    assert [seconds(plan, 2, optimum, Simulated(latency=way)) for way in (0.0, 1.0, 3.0)] == [3, 4, 5]
+
+
 def second_by_second(plan, workers):
     """The shortest run of all, by a search without schedules: each second, start whom you like, or none."""
     left = {task.name: int(task.cost) for task in plan.tasks}
@@ -281,6 +294,12 @@ def test_an_assignment_of_an_unknown_task_is_refused():
         seconds(bag(1), 2, by_assignment({"a": 3}))
     with pytest.raises(ValueError, match="task 'a' is meant for worker -1, but the workers are 0 to 1"):
         seconds(bag(1), 2, by_assignment({"a": -1}))
+
+
+def test_an_assignment_may_name_kinds_and_a_tasks_own_name_comes_first():
+    plan = Plan([Task(f"see[{n}]", None, kind="see", cost=1.0) for n in range(3)] + [Task("read", None, cost=1.0)])
+    run = execute(plan, 3, Simulated(), order=by_assignment({"see": 2, "see[1]": 1}))
+    assert {span.task: span.worker for span in run.trace.spans} == {"see[0]": 2, "see[1]": 1, "see[2]": 2, "read": 0}
 
 
 @pytest.mark.parametrize("order", [longest_path_first, greedy, optimum])

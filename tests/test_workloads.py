@@ -11,7 +11,7 @@ from parlib.panels.model import Choice, Model
 from parlib.scenes import kitchens
 from parlib.scenes.oven import Order
 from parlib.timing.fair import run_workload
-from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, loading, matmul, text
+from parlib.workloads import ALL, SPENDS, bakery, block_plan, convolution, equal, loading, matmul, streaming, text
 
 TINY = {
     "bakery.restaurant": 2,
@@ -20,6 +20,7 @@ TINY = {
     "matmul.by_blocks": 30,
     "matmul.adding": 1,
     "loading.feeding": 40,
+    "streaming.kitchen": 40,
 }
 SAMPLE = Workload("sample", lambda size, chunks: Plan([]), lambda size: {}, (1, 5, 9), "waiting")
 
@@ -75,6 +76,8 @@ def test_a_changed_answer_is_seen(workload):
 def changed(answer):
     if isinstance(answer, loading.Learned):
         return answer._replace(weights=answer.weights + 1)
+    if isinstance(answer, streaming.Streamed):
+        return answer._replace(answers=dict.fromkeys(answer.answers, "a cake"))
     return answer + 1 if isinstance(answer, np.ndarray) else type(answer)()
 
 

@@ -91,8 +91,9 @@ class Page:
 
         self._listen()
         looks = widgets.Layout(flex_flow="row wrap", grid_gap="4px 24px", align_items="center")
-        rows = [widgets.Box(row, layout=looks) for row in self._rows()]
-        return widgets.VBox([*rows, self.status, name_controls(*self.controls.values())])
+        rows = self._rows()
+        boxes = [widgets.Box(row, layout=looks) for row in rows]
+        return widgets.VBox([*boxes, self.status, name_controls(*(control for row in rows for control in row))])
 
     def _layout(self) -> Any:
         return self._arranged

@@ -6,6 +6,7 @@
     scaling(sweep)      how speed grows with workers
     side_by_side(runs)  which of two ways is shorter: timelines on one time axis
     samples(times)      how far a time can be trusted: every measurement, median and spread
+    assignment(run)     who does which task: tasks by workers, of a run or a schedule
     heatmap(table)      which of all combinations is best
     parts(split, run)   who computed which part, and what had to be sent
     roofline(splits)    whether computing or sending is the limit
@@ -16,6 +17,7 @@ that from the thing it draws. Colors are told apart by color-blind eyes (Tol 202
 carry a meaning alone: there is always a letter, a shape or a line style beside them.
 """
 
+from .assignments import assignment
 from .curves import scaling
 from .cuts import parts
 from .dots import samples
@@ -28,6 +30,7 @@ from .timelines import gantt, queue_depth
 
 # fmt: off
 __all__ = [
-    "dag", "gantt", "heatmap", "parts", "queue_depth", "roofline", "samples", "scaling", "show", "side_by_side",
+    "assignment", "dag", "gantt", "heatmap", "parts", "queue_depth", "roofline", "samples", "scaling", "show",
+    "side_by_side",
 ]
 # fmt: on

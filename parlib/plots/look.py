@@ -64,11 +64,11 @@ def tint(shade: str, strength: float = 0.3) -> Any:
     return tuple(1 - strength * (1 - part) for part in colors.to_rgb(shade))
 
 
-def sheet(ax: Axes | None, height: float = 4.5) -> Axes:
-    """`ax`, or a new one on a figure of the fixed width and `height` inches."""
+def sheet(ax: Axes | None, height: float = 4.5, width: float = WIDTH) -> Axes:
+    """`ax`, or a new one on a figure of `height` and `width` inches."""
     if ax is not None:
         return ax
-    return pyplot.subplots(figsize=(WIDTH, height), dpi=DOTS, layout="constrained")[1]
+    return pyplot.subplots(figsize=(width, height), dpi=DOTS, layout="constrained")[1]
 
 
 def sign(ax: Axes, source: str, story: str = "") -> Axes:

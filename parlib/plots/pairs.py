@@ -24,9 +24,10 @@ __all__ = ["side_by_side"]
 WIDE = 14.0  # inches: two timelines, each as wide as half a projector
 
 
-@rc_context(STYLE)
-def side_by_side(runs: Mapping[str, Run]) -> Figure:
-    """The timelines of a few runs by their titles, beside each other and with one time axis.
+def side_by_side(runs: Mapping[str, Run], *, width: float = WIDE) -> Figure:
+    """The timelines of a few runs by their titles, beside each other and with one time axis, on `width` inches.
+
+    On a smaller sheet the letters are smaller too.
 
     >>> from parlib import Simulated, data_parallel
     >>> few, many = (data_parallel(abs, range(4), workers=workers, backend=Simulated(cost=1.0)) for workers in (2, 4))
@@ -38,7 +39,13 @@ def side_by_side(runs: Mapping[str, Run]) -> Figure:
     if not runs:
         raise ValueError("side_by_side draws at least one run, and there is none")
     height = 2.0 + 0.4 * min(max(run.workers for run in runs.values()), 10)
-    figure = pyplot.figure(figsize=(WIDE, height), dpi=DOTS, layout="constrained")
+    letters = {name: STYLE[name] * (width / WIDE) ** 0.5 for name in ("font.size", "axes.titlesize")}
+    with rc_context(STYLE | letters):
+        return _drawn(runs, width, height)
+
+
+def _drawn(runs: Mapping[str, Run], width: float, height: float) -> Figure:
+    figure = pyplot.figure(figsize=(width, height), dpi=DOTS, layout="constrained")
     ends = []
     for ax, (title, run) in zip(figure.subplots(1, len(runs), sharex=True, squeeze=False)[0], runs.items()):
         gantt(run, ax=ax)

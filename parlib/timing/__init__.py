@@ -5,6 +5,7 @@
     Sweep                  what came of it: raw seconds, speedups
     record, recorded       keep a sweep in a file
     diagnose(sweep)        what holds the speedup back
+    cost_table(functions)  who suits which task: seconds of every task on every kind of worker
     calibrate()            this machine as a simulated one
 
 `fair` holds the rules of the contest, `sweeps` what it leaves behind, `records` what is kept, and
@@ -20,6 +21,7 @@ from typing import Any
 from ..host import Machine, machine
 from .calibration import Calibrated, Comparison, calibrate
 from .child import Measurement
+from .costs import CostTable, cost_table
 from .diagnosis import Diagnosis, diagnose
 from .fair import BUDGET, Contest, Tally, contest_of
 from .records import keep, kept, record, recorded
@@ -28,11 +30,13 @@ from .sweeps import Sample, Sweep
 __all__ = [
     "Calibrated",
     "Comparison",
+    "CostTable",
     "Diagnosis",
     "Measurement",
     "Sample",
     "Sweep",
     "calibrate",
+    "cost_table",
     "diagnose",
     "record",
     "recorded",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,6 +87,11 @@ class Load:
     def __post_init__(self) -> None:
         if self.on_bad not in BAD:
             raise ValueError(f"on_bad must be 'stop' or 'skip', not {self.on_bad!r}{did_you_mean(self.on_bad, BAD)}")
+
+    @property
+    def lenient(self) -> Load:
+        """The same, going on after a bad file."""
+        return replace(self, on_bad="skip")
 
     def __call__(self, paths: Sequence[Path], number: int = 0) -> Batch:
         """The batch made of these files; `number` is the number of the batch, and varies it too."""
