@@ -33,7 +33,7 @@ from parlib.grading.grade import Grading, grade
 from parlib.grading.intake import Unreadable
 from parlib.grading.journal import Journal, write_whole
 from parlib.grading.marking import Mark
-from parlib.grading.referee import Referee, Room
+from parlib.grading.referee import NotTogether, Referee, Room
 from parlib.grading.references import BadMaster, Course
 from parlib.grading.reports import COLUMNS, page_name, statistics, write_reports
 from parlib.grading.sandbox import Limits, Refused, Sandbox
@@ -243,19 +243,19 @@ def meet(referee, units, threads):
         return list(pool.map(lambda unit: referee.answer("ovens", unit, 99), units))
 
 
-def test_only_who_works_at_the_same_time_gets_numbers(monkeypatch):
-    monkeypatch.setattr("parlib.grading.referee.PATIENCE", 0.3)
+def test_only_who_works_at_the_same_time_gets_numbers():
     rooms = {"ovens": {"together": 3, "units": list("abcdef")}}
-    together = Referee(None, b"secret", rooms)
+    together = Referee(None, b"secret", rooms, 0.3)
     numbers = [said["number"] for said in meet(together, "abcdef", 3)]
     assert len(set(numbers)) == 6
-    one_by_one = Referee(None, b"secret", rooms)
+    one_by_one = Referee(None, b"secret", rooms, 0.3)
     assert not any("number" in said for said in meet(one_by_one, "abcdef", 1))
-    assert not any("number" in said for said in meet(Referee(None, b"secret", rooms), "abcdef", 2))
-    with_strangers = Referee(None, b"secret", rooms)
+    assert not any("number" in said for said in meet(Referee(None, b"secret", rooms, 0.3), "abcdef", 2))
+    with_strangers = Referee(None, b"secret", rooms, 0.3)
     assert not any("number" in said for said in meet(with_strangers, "axy", 3))  # who is not expected does not count
-    assert not any("number" in said for said in meet(Referee(None, b"secret", rooms), "aaa", 3))  # nor does one twice
-    assert "no such room" in Referee(None, b"secret", {}).answer("ovens", "a", 3)["no"]
+    twice = Referee(None, b"secret", rooms, 0.3)
+    assert not any("number" in said for said in meet(twice, "aaa", 3))  # nor does one twice
+    assert "no such room" in Referee(None, b"secret", {}, 0.3).answer("ovens", "a", 3)["no"]
 
 
 def test_the_numbers_follow_from_secret_room_and_round():
@@ -269,9 +269,8 @@ def test_the_numbers_follow_from_secret_room_and_round():
     assert len({tuple(one) for one in said}) == 3
 
 
-def test_who_waited_alone_once_closes_the_room_until_the_next_round(monkeypatch):
-    monkeypatch.setattr("parlib.grading.referee.PATIENCE", 0.2)
-    referee = Referee(None, b"secret", {"ovens": {"together": 2, "units": ["a", "b"]}})
+def test_who_waited_alone_once_closes_the_room_until_the_next_round():
+    referee = Referee(None, b"secret", {"ovens": {"together": 2, "units": ["a", "b"]}}, 0.2)
     assert "waited alone" in referee.answer("ovens", "a", 2)["no"]
     began = time.monotonic()
     assert "waited alone before" in referee.answer("ovens", "b", 2)["no"]
@@ -280,12 +279,13 @@ def test_who_waited_alone_once_closes_the_room_until_the_next_round(monkeypatch)
     assert all("number" in said for said in meet(referee, "ab", 2))
 
 
-def test_a_room_needs_two(monkeypatch):
+def test_a_room_needs_two():
     with pytest.raises(ValueError, match="at least two must meet"):
         rendezvous("ovens", together=1)
-    monkeypatch.setattr("parlib.grading.referee.PATIENCE", 0.1)
     with pytest.raises(RuntimeError, match="lonely: waited alone"):
         rendezvous("lonely", together=2)("a")
+    with pytest.raises(NotTogether, match="known: there is no such unit"):
+        rendezvous("known", together=2, units=["a", "b"])("c")
     assert Room(2, ["a"]).meet("b") == "there is no such unit of work"
 
 

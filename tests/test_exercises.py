@@ -1,6 +1,7 @@
 """The exercises are what their masters make of them, and each can be solved, missed and broken alone."""
 
 import ast
+import contextlib
 import json
 import re
 
@@ -28,6 +29,10 @@ EXERCISES = [(lesson, number) for lesson, path in zip(LESSONS, MASTERS) for numb
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS)
 every_exercise = pytest.mark.parametrize(("lesson", "number"), EXERCISES, ids=[number for _, number in EXERCISES])
+
+
+MODIFY = [one for one in EXERCISES if one[1].endswith(".2")]
+every_modify = pytest.mark.parametrize(("lesson", "number"), MODIFY, ids=[number for _, number in MODIFY])
 
 
 def master_of(lesson):
@@ -84,7 +89,8 @@ def test_no_line_of_a_solution_leaks(lesson):
     shown = {line.strip() for cell in student_of(lesson)["cells"] for line in source_of(cell).splitlines()}
     slots = {slot_of(cell) for cell in student_of(lesson)["cells"]}
     for cell in master_of(lesson)["cells"]:
-        kept_back = source_of(cell).partition("# solution\n")[2]
+        above, _, kept_back = source_of(cell).partition("# solution\n")
+        kept_back = "\n".join(set(kept_back.splitlines()) - set(above.splitlines()))  # a line to modify is shown
         if "solution" in cell["metadata"].get("tags", ()):
             kept_back = source_of(cell)
             assert slot_of(cell) not in slots
@@ -182,7 +188,8 @@ def test_one_number_names_an_exercise_everywhere(lesson, number):
     assert source_of(part(lesson, "check", number)).startswith(f'check("{number}", lambda: ')
     assert len(source_of(part(lesson, "check", number)).splitlines()) == 1
     stub = source_of(part(lesson, "answer", number, student_of))
-    assert "def " not in stub or f'raise NotImplementedError("Exercise {number}")' in stub
+    to_change = "  # change this " in stub and "*Modify.*" in source_of(part(lesson, "task", number))
+    assert to_change or "def " not in stub or f'raise NotImplementedError("Exercise {number}")' in stub
     assert source_of(part(lesson, "think", number)).startswith("**Think.** ")
     assert part(lesson, "why", number) is not None
 
@@ -209,37 +216,37 @@ def test_an_exercise_has_three_hints_a_place_to_look_and_a_warm_line(lesson, num
 
 BROKEN = {
     "1.1": ('"task", "task"', '"data", "task"'),
-    "1.2": ("cooks = 2", "cooks = 3"),
+    "1.2": ("2 if", "1 if"),
     "1.3": ("speedup / workers", "speedup * workers"),
-    "1.4": ("[0] * run.workers", "[0] * len(run.trace)"),
+    "1.4": ("workers=3", "workers=2"),
     "1.5": ("In both", ""),
     "1.6": ("< other.finished", "<= other.finished"),
     "2.1": ('"d"', '"b"'),
-    "2.2": ("trays = 12", "trays = 24"),
+    "2.2": ("range(1, len(seconds) + 1)", "range(1, bakers + 1)"),
     "2.3": ("max(busy)", "min(busy)"),
-    "2.4": ("split(cupcakes, bakers)", "split(cupcakes, 1)"),
+    "2.4": ("ThreadPoolExecutor(bakers)", "ThreadPoolExecutor(1)"),
     "2.5": ("With large", ""),
     "2.6": ("min(free)", "max(free)"),
     "3.1": ('"blocks", "rows", "columns"', '"blocks", "columns", "rows"'),
-    "3.2": ("halo = 6", "halo = 4"),
+    "3.2": ("(first - 1) + (second - 1)", "second - 1"),
     "3.3": ("axis=1", "axis=0"),
     "3.4": ("down.stop + kernel.shape[0] - 1", "down.stop + kernel.shape[0]"),
     "3.5": ("Alone, the BLAS", ""),
     "3.6": ("max(part", "min(part"),
     "4.1": ("16, 40, 9", "48, 40, 9"),
-    "4.2": ("buffer = 3", "buffer = 4"),
+    "4.2": ("math.ceil", "1 + math.ceil"),
     "4.3": ("slope.examples * slope.gradient", "slope.gradient"),
     "4.4": ("if step < ranks - 1 else coming", ""),
     "4.5": ("All four", ""),
     "4.6": ("math.ceil(batch / gpus)", "math.ceil(batch)"),
     "5.1": ('choice = "c"', 'choice = "b"'),
-    "5.2": ("tasters = 2", "tasters = 3"),
+    "5.2": ("math.ceil", "1 + math.floor"),
     "5.3": ("max((done", "min((done"),
     "5.4": ("max(free, arrives)", "free"),
     "5.5": ("The slowest", ""),
     "5.6": ("room = 0", "room = 1"),
     "8.1": ("False, False, True, False", "False, True, True, False"),
-    "8.2": ("crew = 86", "crew = 85"),
+    "8.2": ("sharing(workers) +", "2 * sharing(workers) +"),
     "8.3": ("s / part - s", "s / part"),
     "8.4": ("1 / speedup - 1 / workers", "1 / speedup"),
     "8.5": ("The fourth", ""),
@@ -292,20 +299,71 @@ def test_a_mistake_in_one_exercise_costs_exactly_that_exercise(lesson, number, i
 
 
 @pytest.mark.parametrize(("lesson", "number"), [one for one in EXERCISES if part(one[0], "hidden", one[1])])
-def test_hidden_inputs_stand_in_for_the_given_ones(lesson, number, in_place, monkeypatch):
-    """The model answer copes with all of them, and what it says depends on them."""
+def test_hidden_inputs_stand_in_for_the_given_ones(lesson, number, in_place):
+    """The model answer copes with all of them, and what it says is neither one thing nor what the visible ones say."""
     hidden, given = part(lesson, "hidden", number), part(lesson, "given", number)
-    values = []
-    monkeypatch.setattr("parlib.grading.feedback._publish", lambda payload, _: values.append(payload))
-    visible = ast.parse(source_of(given))
+    visible, values = ast.parse(source_of(given)), []
     for seed in range(12):
         drawn = drawn_inputs(source_of(hidden), seed)
         assert list(bound(ast.parse(drawn))) == list(bound(visible))
         assert all(ast.literal_eval(node.value) is not None for node in ast.parse(drawn).body + visible.body)
-        found_right(master_of(lesson), {slot_of(given): drawn})
-    mine = [json.dumps(payload["value"]) for payload in values if payload["exercise"] == number]
-    assert len(mine) == 12
-    assert len(set(mine)) > 3
+        values += published_by(master_of(lesson), number, {slot_of(given): drawn})
+    assert len(values) == 12
+    assert len(set(map(json.dumps, values))) > 3
+    assert values.count(exercises_of(master_of(lesson))[number].expected) < 2
+
+
+@every_lesson
+def test_whatever_is_computed_has_hidden_inputs(lesson):
+    """All but choices and explanations; and those are two of ten points."""
+    without = [one for one in exercises_of(master_of(lesson)).values() if part(lesson, "hidden", one.number) is None]
+    tasks = [source_of(part(lesson, "task", one.number)) for one in without]
+    assert all(re.search(r"^\*(Predict|Explain)\.?\*", task, re.MULTILINE) for task in tasks)
+    assert sum(one.points for one in without) <= 2
+
+
+TRIED_OUT = {
+    "1.2": ('2 if seconds["sauce"] + seconds["salad"] <= seconds["meat"] else 3', "2"),
+    "2.2": ("range(1, len(seconds) + 1)", "[12]"),
+    "3.2": ("(first - 1) + (second - 1)", "6"),
+    "4.2": ("math.ceil(loading / learning)", "3"),
+    "5.2": ('math.ceil(seconds["taste"] / max(seconds["fill"], seconds["salt"], seconds["carry"]))', "2"),
+    "8.2": ("range(1, most + 1)", "[86]"),
+}
+"""What somebody writes who has tried numbers until the visible check was content, or nearly so."""
+
+
+def right_on_hidden_inputs(lesson, number, answer, seeds):
+    """For how many seeds an answer says what the model answer says."""
+    hidden, given = part(lesson, "hidden", number), part(lesson, "given", number)
+    mine, right = master_of(lesson), 0
+    of_slot(mine, f"answer-{number.replace('.', '-')}")["source"] = answer
+    for seed in range(seeds):
+        drawn = {slot_of(given): drawn_inputs(source_of(hidden), seed)}
+        values = [published_by(notebook, number, drawn) for notebook in (mine, master_of(lesson))]
+        assert len(values[1]) == 1
+        right += values[0] == values[1]
+    return right
+
+
+def published_by(notebook, number, given):
+    """What a check publishes, with the cells of its exercise and the setup only."""
+    values, names = [], {}
+    for cell in notebook["cells"]:
+        slot = slot_of(cell)
+        if cell["cell_type"] == "code" and (slot == "setup" or number_of(slot) == number):
+            with contextlib.suppress(Exception):  # then it publishes nothing
+                exec(given.get(slot, source_of(cell)), names)
+            names["check"] = lambda _, answer: values.append(plain(answer()))
+    return values
+
+
+@every_modify
+def test_what_was_tried_out_on_the_visible_inputs_fails_on_hidden_ones(lesson, number, in_place):
+    answer = source_of(part(lesson, "answer", number))
+    untouched, below = answer.split("# solution\n")
+    assert right_on_hidden_inputs(lesson, number, untouched, 6) == 0
+    assert right_on_hidden_inputs(lesson, number, below.replace(*TRIED_OUT[number]), 6) <= 1
 
 
 @pytest.mark.notebook

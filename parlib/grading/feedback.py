@@ -17,7 +17,7 @@ from typing import Any
 from ..plan import did_you_mean
 from ..trace import Run
 from .course import find_answers, lesson_of
-from .referee import begin_alone
+from .referee import NotTogether, begin_alone
 from .values import MIME, Answered, published, story
 
 __all__ = ["NotYet", "answered", "check", "hint"]
@@ -86,6 +86,8 @@ def _value_of(exercise: str, answer: Callable[[], object]) -> object:
         value = answer()
     except NotImplementedError:
         raise NotYet(f'Exercise {exercise} is not written yet. hint("{exercise}") helps you to begin.') from None
+    except NotTogether as error:
+        raise NotYet(f"{error}. Start all of them before you wait for the first one.") from None
     except Exception as error:
         error.add_note(f'Exercise {exercise}: this error comes from your answer. hint("{exercise}") may help.')
         raise

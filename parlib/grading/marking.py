@@ -29,6 +29,7 @@ from .worker import Outcome
 __all__ = ["Mark", "marked"]
 
 LINE = 80  # letters of a value in a reason
+ALONE = "It does one thing after the other, where several must be at work at the same time."
 NOTES = ("by-student-note-", "by-student-before-")
 Runner = Callable[[Notebook, float], Outcome]  # a notebook, and how many seconds it has
 
@@ -169,6 +170,8 @@ def _way_to_end(stopped: str) -> tuple[str, str]:
 
 def _error(name: str, message: str) -> tuple[str, str]:
     line = (message.strip().splitlines() or [""])[0][: 2 * LINE]
+    if name in ("NotYet", "NotTogether") and "at work together" in line:
+        return "not together", line
     if name == "NotYet" or name == "NotImplementedError":
         return "not written", "not written yet"
     return "error", f"{name}: {line}"
@@ -178,6 +181,8 @@ def _told(exercise: Exercise, status: str, reason: str, hidden: bool) -> str:
     """For the student; an error's text may carry hidden inputs out, so only its well-known name is told."""
     if status == "wrong" and reason.startswith("yours"):
         return "On other inputs than those you see, the values differ." if hidden else _visible(exercise, reason)
+    if status == "not together":
+        return ALONE
     if status == "error":
         name = reason.partition(":")[0]
         known = isinstance(getattr(builtins, name, None), type)

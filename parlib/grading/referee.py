@@ -1,6 +1,6 @@
 """Did they really work at the same time? They had to meet: nobody gets a number alone.
 
-    oven = rendezvous("2.4 ovens", together=3)
+    oven = rendezvous("2.4 ovens", together=3, units=trays)
     number = oven(tray)          waits until three different trays are waiting, then each gets its number
 
 A unit of work needs a number that only the referee knows. The referee answers when enough
@@ -11,8 +11,9 @@ one function on different data: data parallelism.
 
 When points are counted the referee sits outside the sandbox, at a socket. It has learned
 from the model answer which units there are and how many must meet; what a client says about
-that does not matter. In a student's own notebook it sits in a thread, with the same rules.
-Every unit must be a different one, and their number a multiple of those who meet.
+that does not matter. In a student's own notebook it sits in the same process, with the same
+rules and less patience. Every unit must be a different one, and their number a multiple of
+those who meet; every cell begins a new round.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import json
 import os
 import socket
 import socketserver
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,19 +34,24 @@ from typing import Any
 
 from .values import plain
 
-__all__ = ["Referee", "Rooms", "rendezvous"]
+__all__ = ["NotTogether", "Referee", "Rooms", "rendezvous"]
 
 PATIENCE = 3.0  # seconds that the first one waits for the others; an honest crew needs a hundredth
+AT_HOME = 0.4  # seconds, where nobody else is at work: so a check answers within a second
 LONGEST = 10_000  # letters in a question
 MOST_GUESTS = 256  # connections at a time
 Rooms = dict[str, dict[str, Any]]  # {name: {"together": 3, "units": [...]}}
 
 
+class NotTogether(RuntimeError):
+    """A unit of work that waited in vain: the work is done one after the other."""
+
+
 class Room:
     """One room: who waits in it, who has left it, and whether somebody waited in vain."""
 
-    def __init__(self, together: int, units: list[str] | None = None) -> None:
-        self.together, self.known = together, list(units or ())
+    def __init__(self, together: int, units: list[str] | None = None, patience: float = PATIENCE) -> None:
+        self.together, self.known, self.patience = together, list(units or ()), patience
         self.waiting: set[str] = set()
         self.released: set[str] = set()
         self.closed = False
@@ -60,7 +67,7 @@ class Room:
                 self.released |= self.waiting
                 self.waiting.clear()
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.closed or unit in self.released, PATIENCE)
+            self.changed.wait_for(lambda: self.closed or unit in self.released, self.patience)
             if unit in self.released:
                 return ""
             self.closed = True
@@ -80,8 +87,12 @@ class Room:
 class Referee:
     """All rooms of a notebook, and the numbers to be had in them; at a socket, while its `with` lasts."""
 
-    def __init__(self, folder: Path | None, secret: bytes, rooms: Rooms | None = None) -> None:
-        self.folder, self.secret, self.learning = folder, secret, rooms is None
+    def __init__(
+        self, folder: Path | None, secret: bytes, rooms: Rooms | None = None, patience: float = PATIENCE
+    ) -> None:
+        self.folder, self.secret, self.patience = folder, secret, patience
+        self.learning = rooms is None
+        self.expected: set[str] = set()  # rooms of which we were told who may come
         self.lock = threading.Lock()
         self.known: Rooms = rooms or {}
         self.begin("")
@@ -97,12 +108,22 @@ class Referee:
     def begin(self, round_: str) -> None:
         """Open all rooms anew: whoever met, or waited alone, before a check begins has no part in it."""
         self.round = round_
-        self.halls = {name: Room(told["together"], told["units"]) for name, told in self.known.items()}
+        self.halls = {name: self._room(told["together"], told["units"]) for name, told in self.known.items()}
+
+    def expect(self, name: str, together: int, units: list[str]) -> None:
+        """Be told who may come to a room, where there is no model answer to learn it from."""
+        with self.lock:
+            self.expected.add(name)
+            self.known[name] = {"together": together, "units": units}
+            self.halls[name] = self._room(together, units)
+
+    def _room(self, together: int, units: list[str]) -> Room:
+        return Room(together, units, self.patience)
 
     def answer(self, name: str, unit: str, together: int) -> dict[str, Any]:
         """The number of a unit, once it has met enough others; else why not."""
         round_ = self.round
-        if self.learning:
+        if self.learning and name not in self.expected:
             self._learn(name, unit, together)
         hall = self.halls.get(name)
         why = hall.meet(unit) if hall else "there is no such room"
@@ -115,7 +136,7 @@ class Referee:
             if unit not in told["units"]:
                 told["units"].append(unit)
             if name not in self.halls:
-                self.halls[name] = Room(together)
+                self.halls[name] = self._room(together, [])
             self.halls[name].known.append(unit)
 
     def __enter__(self) -> Referee:
@@ -135,18 +156,19 @@ def number_of(secret: bytes, *words: str) -> int:
     return int.from_bytes(hmac.digest(secret, "\0".join(words).encode(), "sha256")[:4], "big")
 
 
-_local = Referee(None, b"a notebook of my own")
+_local = Referee(None, b"a notebook of my own", patience=AT_HOME)
 
 
-def begin_alone() -> None:
-    """Open the rooms of this session anew, as every check does."""
+def begin_alone(*_: object) -> None:
+    """Open the rooms of this session anew, as every cell and every check does."""
     _local.begin("")
 
 
-def rendezvous(room: str, *, together: int) -> Callable[[object], int]:
+def rendezvous(room: str, *, together: int, units: Iterable[object] | None = None) -> Callable[[object], int]:
     """A meeting room for `together` units of work at a time: call it with a unit, get the number of that unit.
 
-    RuntimeError for a unit that waited in vain: the work is done one after the other.
+    `units` are those who may come (None: anybody). `NotTogether`, a RuntimeError, for a unit
+    that waited in vain: the work is done one after the other.
 
     >>> from concurrent.futures import ThreadPoolExecutor
     >>> with ThreadPoolExecutor(2) as pool:
@@ -156,15 +178,29 @@ def rendezvous(room: str, *, together: int) -> Callable[[object], int]:
     """
     if not isinstance(together, int) or together < 2:
         raise ValueError(f"at least two must meet, not {together!r}")
+    _begin_with_every_cell()
+    if units is not None:
+        _local.expect(room, together, [_name(unit) for unit in units])
     return partial(_number, room, together)
 
 
+def _begin_with_every_cell() -> None:
+    """Whoever runs a cell once more begins once more, as it is when points are counted."""
+    notebook = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if notebook:
+        notebook.events.register("pre_run_cell", begin_alone)
+
+
+def _name(unit: object) -> str:
+    return json.dumps(plain(unit), sort_keys=True)
+
+
 def _number(room: str, together: int, unit: object) -> int:
-    name = json.dumps(plain(unit), sort_keys=True)
     path = os.environ.get("PARLIB_REFEREE", "")
-    said = _asked(path, room, name, together) if os.path.exists(path) else _local.answer(room, name, together)
+    name, outside = _name(unit), os.path.exists(path)
+    said = _asked(path, room, name, together) if outside else _local.answer(room, name, together)
     if "number" not in said:
-        raise RuntimeError(f"{room}: {said.get('no', 'the referee has gone')}")
+        raise NotTogether(f"{room}: {said.get('no', 'the referee has gone')}")
     return said["number"]
 
 
