@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 from parlib import execute, share
-from parlib.workloads import convolution, loading, matmul, training
+from parlib.workloads import convolution, loading, matmul, streaming, training
 from parlib.workloads.network import average, convolutional
 
 from .ceiling import Ceiling
@@ -205,10 +205,7 @@ def _start(network: Any) -> tuple[loading.Learn, loading.Learned]:
 
 
 def _in_turn(network: Any, paths: list[Any]) -> np.ndarray:
-    load, (learn, learned) = loading.Load(), _start(network)
-    for number, some in _groups(paths):
-        learned = learn(load(some, number), learned)
-    return learned.weights
+    return streaming.stream_in_turn(network, paths, [], batch=PHOTOGRAPHS).learned.weights
 
 
 def _joblib_loads(network: Any, paths: list[Any]) -> np.ndarray:

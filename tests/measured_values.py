@@ -11,7 +11,7 @@ A reading of the source, from the first cell to the last, without running it. It
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "monotonic", "timeit", "repeat"}
@@ -34,19 +34,29 @@ def shows_measured_values(cells: list[Any], compared: Compared) -> Iterator[Any]
 
 
 def unclear_simulations(cells: list[Any], compared: Compared) -> Iterator[tuple[Any, str]]:
-    """(cell, what is missing) for simulations among the compared cells that leave a cost or the workers open."""
-    reader = Reader()
+    """(cell, what is missing) for simulations among the compared cells that leave a cost or the workers open.
+
+    A cost may also stand in the tasks: where every `Task(...)` of the cells has one, `Simulated()` needs none.
+    """
+    reader, stated = Reader(), costs_stand_in_the_tasks(filter(compared, cells))
     for cell in cells:
         tree = ast.parse(cell.source)
         reader.read(tree)
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and compared(cell)):
-            if name_of(call) == "Simulated" and not call.args and "cost" not in keywords(call):
+            if name_of(call) == "Simulated" and not (stated or call.args or "cost" in keywords(call)):
                 yield cell, "Simulated() has no cost"
             if name_of(call) in RUNNERS and reader.is_simulated(call):
                 if isinstance(backend_of(call), ast.Constant):
                     yield cell, 'backend="simulated" has no cost: say Simulated(cost=...)'
                 if "workers" not in keywords(call) and not (name_of(call) == "execute" and len(call.args) > 1):
                     yield cell, f"{name_of(call)} on a simulated backend has no workers="
+
+
+def costs_stand_in_the_tasks(cells: Iterable[Any]) -> bool:
+    """Whether tasks are made by hand in these cells, each with its cost."""
+    calls = [node for cell in cells for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+    tasks = [keywords(call) for call in calls if name_of(call) == "Task"]
+    return bool(tasks) and all("cost" in named for named in tasks)
 
 
 class Reader:

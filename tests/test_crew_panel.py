@@ -1,4 +1,4 @@
-"""The assignment's panel: every click is the run that `execute` makes of it, beside the algorithms, and nothing else."""
+"""The assignment's panel: every click is the run that `execute` makes of it, beside the algorithms."""
 
 import io
 

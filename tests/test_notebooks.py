@@ -364,6 +364,8 @@ def test_what_is_certain_is_not_called_measured(cells):
         ("data_parallel(f, data, backend=Simulated(cost=1))", 1),
         ("kitchen = Simulated(overhead=1)\nexecute(plan, backend=kitchen)", 2),
         ("data_parallel(f, data, workers=2, backend='simulated')", 1),
+        ("execute(Plan([Task('bake', f, cost=(1, 2))]), 2, Simulated())", 0),
+        ("execute(Plan([Task('bake', f, cost=1), Task('box', f)]), 2, Simulated())", 1),
     ],
 )
 def test_a_simulation_with_something_left_open_is_seen(source, complaints):

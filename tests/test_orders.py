@@ -72,7 +72,8 @@ def test_the_optimum_is_as_fast_as_the_best_of_all_schedules_where_values_take_t
 
 def test_the_optimum_takes_no_way_that_does_not_pay():
     """Two workers would each do one of the dishes; where the way takes longer than the dish, one does both."""
-    plan = Plan([Task("wash", None, cost=1), Task("left", None, ["wash"], cost=2), Task("right", None, ["wash"], cost=2)])
+    dishes = [Task(name, None, ["wash"], cost=2) for name in ("left", "right")]
+    plan = Plan([Task("wash", None, cost=1), *dishes])
     assert [seconds(plan, 2, optimum, Simulated(latency=way)) for way in (0.0, 1.0, 3.0)] == [3, 4, 5]
 
 

@@ -11,6 +11,7 @@ letter or a number in the bar says the same.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -212,7 +213,7 @@ class Bars:
 
     def _words(self, task: str, kind: str) -> list[str]:
         """What a bar may be called, longest first: its items where all tasks are of one kind, else its kind too."""
-        rest = task.removeprefix(kind).strip("[]") if kind else task
+        rest = re.sub(r"^\[(.*?)\]", r"\1", task.removeprefix(kind))  # "add[0] 1→0" of the kind "add": "0 1→0"
         if not self.several:
             return [rest or task]
         mark = self.marks[kind]
