@@ -334,6 +334,7 @@ TRIED_OUT = {
     "3.2": ("(first - 1) + (second - 1)", "6"),
     "4.2": ("math.ceil(loading / learning)", "3"),
     "5.2": ('math.ceil(seconds["taste"] / max(seconds["fill"], seconds["salt"], seconds["carry"]))', "2"),
+    "6.2": ("limit = 11", "limit = 10"),
     "8.2": ("range(1, most + 1)", "[86]"),
 }
 """What somebody writes who has tried numbers until the visible check was content, or nearly so."""
