@@ -72,6 +72,31 @@ def test_files_folders_and_zips_of_learning_systems_are_understood(tmp_path):
     assert [one.student for one in gathered([tmp_path / "class" / "dora.ipynb"])] == ["dora"]
 
 
+def test_two_students_of_one_name_keep_their_numbers(tmp_path):
+    for folder in ("Bo Li_1", "Bo Li_2", "Al_3"):
+        (tmp_path / f"{folder}_assignsubmission_file_").mkdir()
+        (tmp_path / f"{folder}_assignsubmission_file_" / "x.ipynb").touch()
+    for name in ("chen_7_11_x", "chen_LATE_8_12_x", "chen_8_13_y"):
+        (tmp_path / f"{name}.ipynb").touch()
+    assert [one.student for one in gathered([tmp_path])] == ["Al", "Bo Li_1", "Bo Li_2", "chen_7", "chen_8", "chen_8"]
+
+
+def test_a_student_with_an_empty_folder_has_a_row_too(tmp_path):
+    (tmp_path / "class" / "amy" / "02").mkdir(parents=True)
+    (tmp_path / "class" / "bo").mkdir()
+    (tmp_path / "class" / "bo" / ".DS_Store").touch()
+    (tmp_path / "class" / "chen.ipynb").touch()
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as packed:
+        for name in ("amy/", "bo/", "bo/.DS_Store", "chen.ipynb"):
+            packed.writestr(name, "")
+    for path in (tmp_path / "class", tmp_path / "class.zip"):
+        amy, bo, chen = gathered([path])
+        assert [refusal(one) for one in (amy, bo)] == [
+            f"nothing was handed in: the folder {name} is empty" for name in ("amy", "bo")
+        ]
+        assert chen.read() == b""
+
+
 def refusal(submission):
     with pytest.raises(Unreadable) as refused:
         submission.read()
@@ -103,6 +128,9 @@ def test_a_damaged_zip_costs_its_own_file_only(tmp_path):
     amy, bo = gathered([tmp_path / "class.zip"])
     assert "damaged in its zip" in refusal(amy)
     assert bo.read() == b"{}"
+    (tmp_path / "class.zip").write_bytes(raw[:80])
+    with pytest.raises(Unreadable, match="is damaged, or no zip"):
+        gathered([tmp_path / "class.zip"])
 
 
 @on_linux

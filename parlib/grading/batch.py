@@ -44,7 +44,7 @@ class Result:
     student: str
     file: str
     sha256: str
-    status: str  # graded, unreadable, not a notebook, too large, wrong exercise, failed
+    status: str  # graded, nothing handed in, unreadable, not a notebook, too large, wrong exercise, failed
     reason: str
     seconds: float
     marks: tuple[Mark, ...] = ()
@@ -199,5 +199,6 @@ def nothing(course: Course, status: str, reason: str) -> tuple[Mark, ...]:
 def named(reason: str) -> str:
     """The status that a refusal has in a table."""
     signs = {"wrong exercise": "wrong exercise", "larger than": "too large", "too large": "too large"}
+    signs |= {"nothing was handed in": "nothing handed in"}
     signs |= {"is not a notebook": "not a notebook", "has no list of cells": "not a notebook"}
     return next((status for sign, status in signs.items() if sign in reason), "unreadable")

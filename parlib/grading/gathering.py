@@ -7,14 +7,17 @@
     02.zip                        the same, packed
 
 Every file is a submission, or the reason why it is none: links, zips in zips, names that
-lead elsewhere, essays. Only what systems leave behind (hidden files, `__MACOSX`) is passed
-over, and pictures and the like beside a student's notebook. Nothing is unpacked to disk.
+lead elsewhere, essays; and so is a student's folder with nothing in it. Only what systems
+leave behind (hidden files, `__MACOSX`) is passed over, and pictures and the like beside a
+student's notebook. Two students of one name keep their numbers. Nothing is unpacked to disk.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +30,10 @@ __all__ = ["Submission", "gathered"]
 MOST_MEMBERS, LARGEST_ZIP, STEEPEST = 20_000, 2**31, 200  # files, unpacked bytes, unpacked ÷ packed bytes
 MOODLE = re.compile(r"_\d+_assignsubmission_(file|onlinetext)_?$")
 CANVAS = re.compile(r"_(LATE_)?\d+_\d+_.*$")
+MOODLE_END, CANVAS_END = re.compile(r"_assignsubmission_.*$"), re.compile(r"(?<=\d)_\d+_.*$")  # numbers of people stay
 NOTEBOOK = ".ipynb"
+Read = Callable[[], bytes]
+File = tuple[PurePosixPath, str, Read]  # where it is below the student's folder, what it is called, its bytes
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Submission:
 
     student: str
     name: str
-    read: Callable[[], bytes]
+    read: Read
 
     def __repr__(self) -> str:
         return f"<Submission: {self.name} of {self.student}>"
@@ -52,40 +58,60 @@ def gathered(paths: Iterable[Path]) -> list[Submission]:
 
 def _in_path(path: Path) -> Iterator[Submission]:
     try:
-        if path.is_dir():
-            return _in_folder(path)
         if not path.exists():
             raise Unreadable(f"{str(path)!r} is not there: give notebooks, folders or a zip")
-        return _in_zip(path) if zipfile.is_zipfile(path) else iter([_alone(path)])
+        _open(path)
+        if path.is_dir():
+            return iter(_in_folder(path))
+        if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path):
+            raise Unreadable(f"{str(path)!r} is damaged, or no zip: export or copy it again")
+        return iter(_in_zip(path) if zipfile.is_zipfile(path) else [_alone(path)])
     except (OSError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable(f"{str(path)!r} cannot be opened ({error}): give notebooks, folders or a zip") from None
 
 
+def _open(path: Path) -> None:
+    """OSError where a folder or file may not be read; listing and looking further would find nothing in silence."""
+    if path.is_dir():
+        os.listdir(path)
+    elif path.suffix.lower() == ".zip":
+        path.open("rb").close()
+
+
 def _alone(path: Path) -> Submission:
     return Submission(_student(PurePosixPath(path.name)), path.name, partial(_read_file, path))
 
 
-def _in_folder(folder: Path) -> Iterator[Submission]:
-    for path in sorted(folder.rglob("*")):
-        place = PurePosixPath(path.relative_to(folder).as_posix())
-        if _counts(place) and (path.is_symlink() or not path.is_dir()):
-            yield Submission(_student(place), str(place), partial(_read_file, path))
+def _in_folder(folder: Path) -> list[Submission]:
+    below = [(PurePosixPath(path.relative_to(folder).as_posix()), path) for path in sorted(folder.rglob("*"))]
+    is_file = {path: path.is_symlink() or not path.is_dir() for _, path in below}
+    files: list[File] = [(place, str(place), partial(_read_file, path)) for place, path in below if is_file[path]]
+    return _by_student(files, [place for place, path in below if not is_file[path]], folder)
 
 
-def _in_zip(path: Path) -> Iterator[Submission]:
+def _in_zip(path: Path) -> list[Submission]:
     with zipfile.ZipFile(path) as packed:
-        members = [member for member in packed.infolist() if not member.is_dir()]
+        members = packed.infolist()
     if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > LARGEST_ZIP:
         raise Unreadable(f"{path.name} unpacks to more than {MOST_MEMBERS:,} files or 2 GB: give a smaller one")
-    places = [PurePosixPath(member.filename) for member in members]
+    places = [PurePosixPath(member.filename) for member in members if not member.is_dir()]
     top = {place.parts[0] for place in places if len(place.parts) > 1 and _counts(place)}
     outer = len(top) == 1 and all(len(place.parts) > 2 for place in places if _counts(place))
-    for member, place in zip(members, places):
-        if _counts(place):
-            own = PurePosixPath(*place.parts[1:]) if outer else place  # one folder around all students' folders
-            yield Submission(_student(own), member.filename, partial(_read_member, path, member))
+    own = [PurePosixPath(*PurePosixPath(member.filename).parts[outer:]) for member in members]
+    pairs = list(zip(own, members))
+    files: list[File] = [(place, one.filename, partial(_read_member, path, one)) for place, one in pairs if not one.is_dir()]
+    return _by_student(files, [place for place, member in pairs if member.is_dir()])
+
+
+def _by_student(files: list[File], folders: list[PurePosixPath], above: Path | None = None) -> list[Submission]:
+    """All files that count, and the folders of students in which there is none."""
+    files = [file for file in files if _counts(file[0])]
+    empty = {place.parts[:1] for place in folders if _counts(place)} - {place.parts[:1] for place, _, _ in files} - {()}
+    files += [(PurePosixPath(name, "nothing"), name, partial(_read_nothing, name, above)) for (name,) in sorted(empty)]
+    alike = Counter(short for short, _ in {_whose(place) for place, _, _ in files})
+    return [Submission(_whose(place)[alike[_whose(place)[0]] > 1], name, read) for place, name, read in files]
 
 
 def _counts(place: PurePosixPath) -> bool:
@@ -94,13 +120,26 @@ def _counts(place: PurePosixPath) -> bool:
     return not hidden and "__MACOSX" not in place.parts and place.name not in ("Thumbs.db", "desktop.ini")
 
 
-def _student(place: PurePosixPath) -> str:
-    """Whose file it is: that of the outermost folder, else that of the name of the file."""
+def _whose(place: PurePosixPath) -> tuple[str, str]:
+    """Whose file it is, by the outermost folder, else by the name of the file; and the same with its numbers."""
     inside = [part for part in place.parts if part not in ("/", "..")]
     if len(inside) > 1:
-        return MOODLE.sub("", inside[0]) or inside[0]
+        return MOODLE.sub("", inside[0]) or inside[0], MOODLE_END.sub("", inside[0])
     stem = place.name.removesuffix(NOTEBOOK)
-    return CANVAS.sub("", stem) or stem
+    return CANVAS.sub("", stem) or stem, CANVAS_END.sub("", stem.replace("_LATE_", "_"))
+
+
+def _student(place: PurePosixPath) -> str:
+    return _whose(place)[0]
+
+
+def _read_nothing(name: str, above: Path | None) -> bytes:
+    try:
+        if above:
+            _open(above / name)
+    except OSError as error:
+        raise Unreadable(f"the folder {name} cannot be opened ({error.strerror}): give one you may read") from None
+    raise Unreadable(f"nothing was handed in: the folder {name} is empty")
 
 
 def _read_file(path: Path) -> bytes:

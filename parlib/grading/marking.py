@@ -125,7 +125,7 @@ def _mark(exercise: Exercise, outcome: Outcome, hidden: bool) -> Mark:
     seconds = sum(verdict["seconds"] for verdict in (*own, *([check] if check else [])))
     status, reason = _judgement(exercise, check, own, outcome)
     points = exercise.points if status == "right" else 0
-    told = _told(exercise, status, reason, hidden)
+    told = _told(exercise, status, reason, hidden) + ("" if points else f" Look again: {exercise.look}.")
     return Mark(exercise.number, exercise.title, points, exercise.points, status, reason, told, round(seconds, 3))
 
 
@@ -142,9 +142,10 @@ def _judgement(exercise: Exercise, check: Any, own: list[Any], outcome: Outcome)
         return "not reached", "never reached: an earlier cell ended the kernel"
     if len(check["published"]) > 1:
         return "wrong", "published more than once"
-    errors = [error for verdict in (*own, check) for error in verdict["errors"]]
     if check["published"]:
         return "wrong", _difference(exercise, check["published"][0])
+    before = [error for verdict in own for error in verdict["errors"]]
+    errors = [*before, *(error for error in check["errors"] if not before or error[0] != "NameError")]
     return _error(*errors[-1]) if errors else ("wrong", "nothing was published")
 
 
