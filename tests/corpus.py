@@ -18,7 +18,7 @@ import json
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parlib.grading.build import student_notebook
@@ -724,6 +724,65 @@ for name, source in {
 }.items():
     beside(name, "answer-2-6", source)
 beside("real-processes", "answer-2-4", "print(data_parallel(abs, range(-4, 0), workers=2, backend='processes'))")
+
+# ---- Work that must be done at the same time ------------------------------------------------------------------------
+
+ONE_BY_ONE = """
+def ice_together(ice_share, cupcakes, bakers):
+    return [cupcake for share in split(cupcakes, bakers) for cupcake in ice_share(share)]
+"""
+IDLE = """
+import threading
+def stand_around(unit):
+    try:
+        oven(unit)
+    except RuntimeError:
+        pass
+def ice_together(ice_share, cupcakes, bakers):
+    for unit in {units}:
+        threading.Thread(target=stand_around, args=(unit,), daemon=True).start()
+    return [cupcake for share in split(cupcakes, bakers) for cupcake in ice_share(share)]
+"""
+FORGED_NUMBERS = """
+import os
+import parlib.grading.referee as referee
+os.environ["PARLIB_REFEREE"] = "nowhere"
+forge = lambda room, unit, together: {"number": referee.number_of(referee._local.secret, "", room, unit)}
+referee._local.answer = forge
+"""
+ALONE = "from parlib.grading import rendezvous\nrendezvous('2.4 ovens', together=2)('all by myself')"
+
+
+@attack("forges-the-numbers-of-the-referee")
+def _(notebook):
+    at(notebook, "answer-2-4")["source"] = FORGED_NUMBERS + ONE_BY_ONE
+    at(notebook, "answer-2-6")["source"] = SOLVED
+
+
+CASES[-1] = replace(CASES[-1], lost=("2.4",))
+for name, source in {
+    "one-by-one": ONE_BY_ONE,
+    "one-by-one-with-idle-strangers": IDLE.format(units="range(9)"),
+    "one-by-one-with-idle-doubles": IDLE.format(units="cupcakes[:1] * 9"),
+    "one-thread": ONE_BY_ONE.replace("[cupcake", "with ThreadPoolExecutor(1) as pool:\n        return [cupcake")
+    .replace("return with", "with")
+    .replace("for cupcake in ice_share(share)", "for cupcake in pool.submit(ice_share, share).result()"),
+}.items():
+
+    @odd(name, "2.4")
+    def _(notebook, source=source):
+        at(notebook, "answer-2-4")["source"] = source
+
+
+@odd("together-with-parlib")
+def _(notebook):
+    run = "data_parallel(ice_share, split(cupcakes, bakers), workers=bakers, backend='threads')"
+    source = f"def ice_together(ice_share, cupcakes, bakers):\n    return sum({run}.result, [])"
+    at(notebook, "answer-2-4")["source"] = source
+
+
+beside("tries-before-the-check", "answer-2-4", "ice_together(ice_share, cupcakes, bakers)")
+beside("waits-alone-before-the-check", "answer-2-4", ALONE)
 
 # ---- Damaged --------------------------------------------------------------------------------------------------------
 

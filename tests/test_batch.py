@@ -186,6 +186,7 @@ except OSError:
 """
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.parametrize("rung", RUNGS[:2])
 def test_from_inside_there_is_nothing_to_see_to_change_or_to_reach(rung, tmp_path, monkeypatch):
@@ -199,6 +200,7 @@ def test_from_inside_there_is_nothing_to_see_to_change_or_to_reach(rung, tmp_pat
     assert found | {"readable": []} == {"secret": None, "readable": [], "writable": [], "reached": []}
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @on_linux
 def test_without_a_sandbox_all_of_this_can_be_seen(tmp_path, monkeypatch):
@@ -210,6 +212,7 @@ def test_without_a_sandbox_all_of_this_can_be_seen(tmp_path, monkeypatch):
     assert found["secret"] is None  # the environment is clean on every rung
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.parametrize("rung", RUNGS)
 def test_every_rung_runs_honest_work_and_ends_a_loop(rung):
@@ -218,6 +221,7 @@ def test_every_rung_runs_honest_work_and_ends_a_loop(rung):
     assert verdicts["by-student-x"]["stopped"] == "stopped after 1 seconds"
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.parametrize("rung", RUNGS[:2])
 def test_no_process_outlives_its_sandbox(rung):
@@ -337,6 +341,7 @@ def parallel_course(folder):
     return folder / "09_solutions.ipynb", student_notebook(master)
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @on_linux
 def test_a_sequential_answer_is_told_so_and_a_parallel_one_earns_its_points(tmp_path):
@@ -384,6 +389,7 @@ def class_of(folder, **answers):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @on_linux
 def test_a_second_run_grades_only_what_changed(tmp_path, monkeypatch):
@@ -408,6 +414,7 @@ def test_a_second_run_grades_only_what_changed(tmp_path, monkeypatch):
     assert told["exercises"]["9.3"]["right"] == 2
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @on_linux
 def test_hidden_inputs_decide_the_points(tmp_path):
@@ -716,6 +723,7 @@ PAGE = (HOME / "GRADING.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m .+$", PAGE, re.MULTILINE)
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @on_linux
 def test_every_command_of_the_instructors_page_works(tmp_path):

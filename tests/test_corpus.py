@@ -22,15 +22,7 @@ SMALL = Limits(
 )
 NAIVE = Path(__file__).with_name("naive_grader.py")
 ATTACKS = [case for case in corpus.CASES if case.kind == "attack"]
-BROKEN_TOGETHER = {"loops", "dies"}  # two attacks, two burdens, and honest work, for everyday
-EVERYDAY = BROKEN_TOGETHER | {
-    "check-deleted",
-    "publishes-early",
-    "reads-the-solutions",
-    "half-done",
-    "emoji",
-    "cut-off",
-}
+EVERYDAY = {"check-deleted", "forges-the-numbers-of-the-referee", "half-done", "cut-off"}  # some of each kind
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strangers' code is shut in on Linux only")
 
@@ -81,6 +73,7 @@ def test_every_attack_fools_a_grader_that_decides_in_the_kernel(tmp_path):
     assert {case.name for case in ATTACKS if points[case.name] == sum(case.marks.values())} == set()
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 def test_a_grader_that_decides_in_the_kernel_is_right_about_honest_work(tmp_path):
     honest = [case for case in corpus.CASES if case.name in ("solved", "half-done")]

@@ -21,13 +21,17 @@ from parlib.grading.course import (
     source_of,
 )
 from parlib.grading.judge import points_of
+from parlib.grading.referee import AT_HOME
 from parlib.grading.values import MIME, plain
 
 MASTERS = sorted((HOME / "solutions").glob("*_solutions.ipynb"))
+QUICK = "02"  # the lesson that stands for all where a test takes long
 LESSONS = [path.name[:2] for path in MASTERS]
 EXERCISES = [(lesson, number) for lesson, path in zip(LESSONS, MASTERS) for number in exercises_of(read_json(path))]
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS)
+in_its_time = [one if one == QUICK else pytest.param(one, marks=pytest.mark.long) for one in LESSONS]
+every_lesson_in_its_time = pytest.mark.parametrize("lesson", in_its_time)
 every_exercise = pytest.mark.parametrize(("lesson", "number"), EXERCISES, ids=[number for _, number in EXERCISES])
 
 
@@ -373,14 +377,121 @@ def test_what_was_tried_out_on_the_visible_inputs_fails_on_hidden_ones(lesson, n
     assert right_on_hidden_inputs(lesson, number, below.replace(*TRIED_OUT[number]), 6) <= 1
 
 
+# ---- What must be done at the same time -----------------------------------------------------------------------------
+
+IDLE = '''
+import threading
+
+def idle(meet, unit):
+    try:
+        meet(unit)
+    except RuntimeError:
+        pass
+
+def crowd(meet, units):
+    for unit in units:
+        threading.Thread(target=idle, args=(meet, unit), daemon=True).start()
+'''
+ROW_OF_DISHES = """
+def all_at_once(guests):
+    return {"rice": rice(guests), "fish": fish(guests), "peas": peas(guests)}
+"""
+ROW_OF_SHARES = """
+def ice_together(ice_share, cupcakes, bakers):
+    return [cupcake for share in split(cupcakes, bakers) for cupcake in ice_share(share)]
+"""
+TOGETHER = {
+    "1.4": """
+from concurrent.futures import ThreadPoolExecutor
+
+def all_at_once(guests):
+    with ThreadPoolExecutor(5) as pool:
+        made = {cook.__name__: pool.submit(cook, guests) for cook in (peas, rice, fish)}
+        return {dish: future.result() for dish, future in made.items()}
+""",
+    "2.4": """
+def ice_together(ice_share, cupcakes, bakers):
+    shares = split(cupcakes, bakers)
+    run = data_parallel(ice_share, shares, workers=bakers, backend="threads", combine=lambda trays: sum(trays, []))
+    return run.result
+""",
+}
+"""Other ways to be right than the model answer."""
+
+ONE_BY_ONE = {
+    "1.4": {
+        "sequential": ROW_OF_DISHES,
+        "two workers": ROW_OF_DISHES.replace("return {", "return task_parallel(rice, fish, peas, workers=2, inputs={")
+        .replace('"rice": rice(guests), "fish": fish(guests), "peas": peas(guests)', '"guests": guests')
+        .replace("}\n", "}).result\n"),
+        "idle strangers": IDLE + ROW_OF_DISHES.replace("return", "crowd(flame, range(9))\n    return"),
+        "idle doubles": IDLE + ROW_OF_DISHES.replace("return", "crowd(flame, ['rice'] * 9)\n    return"),
+    },
+    "2.4": {
+        "sequential": ROW_OF_SHARES,
+        "one thread": ROW_OF_SHARES.replace(
+            "return [cupcake for share in split(cupcakes, bakers) for cupcake in ice_share(share)]",
+            "return sum(ThreadPoolExecutor(1).map(ice_share, split(cupcakes, bakers)), [])",
+        ),
+        "idle strangers": IDLE + ROW_OF_SHARES.replace("return", "crowd(oven, range(9))\n    return"),
+        "idle doubles": IDLE + ROW_OF_SHARES.replace("return", "crowd(oven, cupcakes[:1] * 9)\n    return"),
+    },
+}
+"""One after the other, with and without threads that only stand around."""
+
+
+def with_answer(lesson, number, answer):
+    notebook = master_of(lesson)
+    of_slot(notebook, f"answer-{number.replace('.', '-')}")["source"] = answer
+    return notebook
+
+
+def said_by_check(lesson, number, answer):
+    """What the check of one exercise says to an answer: '' where it is content."""
+    names = {}
+    for cell in with_answer(lesson, number, answer)["cells"]:
+        if cell["cell_type"] == "code" and (slot_of(cell) == "setup" or number_of(slot_of(cell)) == number):
+            try:
+                exec(source_of(cell), names)
+            except Exception as error:
+                return f"{error}"
+    return ""
+
+
+@pytest.mark.parametrize("number", TOGETHER)
+def test_who_works_together_is_right_however_it_is_done(number, in_place):
+    assert said_by_check(f"0{number[0]}", number, TOGETHER[number]) == ""
+
+
+@pytest.mark.parametrize(("number", "way"), [(number, way) for number in ONE_BY_ONE for way in ONE_BY_ONE[number]])
+def test_who_works_one_by_one_is_told_so_at_home_and_soon(number, way, in_place):
+    said = said_by_check(f"0{number[0]}", number, ONE_BY_ONE[number][way])
+    reason = "this unit of work was here before" if way == "idle doubles" else "fewer than 3 were at work together"
+    assert said.endswith(f"{reason}. Start all of them before you wait for the first one, and each of them once.")
+    assert AT_HOME < 0.5  # so a check answers within a second
+
+
+def test_one_set_asks_for_the_same_on_different_data_and_one_for_different_functions():
+    paradigms = {"1.4": "task_parallel", "2.4": "split"}
+    for lesson, number in EXERCISES:
+        run = part(lesson, "run", number)
+        meets = run is not None and "rendezvous(" in source_of(run)
+        assert meets == (number in paradigms)
+        assert not meets or paradigms[number] in source_of(part(lesson, "answer", number))
+
+
+# ---- Through nbval --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.notebook
-@every_lesson
+@every_lesson_in_its_time
 def test_the_solutions_earn_every_point(lesson, capsys):
     assert check_notebook(course.master_of(lesson)) == 0
     most = sum(exercise.points for exercise in exercises_of(master_of(lesson)).values())
     assert capsys.readouterr().out.splitlines()[-1].split() == ["total", str(most), "of", str(most)]
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @every_lesson
 def test_an_unsolved_notebook_earns_nothing_and_is_told_so_kindly(lesson):

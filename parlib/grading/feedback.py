@@ -33,6 +33,10 @@ class NotYet(Exception):
         return str(self).splitlines()
 
 
+class NotYetTogether(NotYet):
+    """An exercise that does one thing after the other, where several must be at work at the same time."""
+
+
 def check(exercise: str, answer: Callable[[], object]) -> None:
     """Publish the value of `answer()` and compare it with the expected one.
 
@@ -87,7 +91,8 @@ def _value_of(exercise: str, answer: Callable[[], object]) -> object:
     except NotImplementedError:
         raise NotYet(f'Exercise {exercise} is not written yet. hint("{exercise}") helps you to begin.') from None
     except NotTogether as error:
-        raise NotYet(f"{error}. Start all of them before you wait for the first one.") from None
+        way_out = "Start all of them before you wait for the first one, and each of them once."
+        raise NotYetTogether(f"{error}. {way_out}") from None
     except Exception as error:
         error.add_note(f'Exercise {exercise}: this error comes from your answer. hint("{exercise}") may help.')
         raise

@@ -100,9 +100,9 @@ def _in_zip(path: Path) -> list[Submission]:
     top = {place.parts[0] for place in places if len(place.parts) > 1 and _counts(place)}
     outer = len(top) == 1 and all(len(place.parts) > 2 for place in places if _counts(place))
     own = [PurePosixPath(*PurePosixPath(member.filename).parts[outer:]) for member in members]
-    pairs = list(zip(own, members))
-    files: list[File] = [(place, one.filename, partial(_read_member, path, one)) for place, one in pairs if not one.is_dir()]
-    return _by_student(files, [place for place, member in pairs if member.is_dir()])
+    below = list(zip(own, members))
+    files: list[File] = [(at, one.filename, partial(_read_member, path, one)) for at, one in below if not one.is_dir()]
+    return _by_student(files, [at for at, one in below if one.is_dir()])
 
 
 def _by_student(files: list[File], folders: list[PurePosixPath], above: Path | None = None) -> list[Submission]:

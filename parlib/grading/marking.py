@@ -171,7 +171,7 @@ def _way_to_end(stopped: str) -> tuple[str, str]:
 
 def _error(name: str, message: str) -> tuple[str, str]:
     line = (message.strip().splitlines() or [""])[0][: 2 * LINE]
-    if name in ("NotYet", "NotTogether") and "at work together" in line:
+    if name in ("NotTogether", "NotYetTogether"):
         return "not together", line
     if name == "NotYet" or name == "NotImplementedError":
         return "not written", "not written yet"
