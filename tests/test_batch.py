@@ -23,7 +23,7 @@ from test_exercises import EXERCISES, broken
 from test_grading import cell, master_of, solve, write_course
 
 from parlib import __main__ as command
-from parlib.grading import marking, rendezvous, sandbox
+from parlib.grading import leftovers, marking, rendezvous, sandbox
 from parlib.grading.batch import Batch, Result, master_at
 from parlib.grading.build import student_notebook
 from parlib.grading.course import HOME, write_json
@@ -183,6 +183,20 @@ try:
     found["reached"].append("network")
 except OSError:
     pass
+try:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(b"knock", ("127.0.0.1", {udp}))
+except OSError:
+    pass
+for parent in Path.cwd().parents:
+    with socket.socket(socket.AF_UNIX) as asking:  # the place where kernels are to be had
+        try:
+            asking.connect(str(parent / "kernels"))
+            asking.settimeout(5)
+            asking.sendall(b'{{"rung": "limits"}}\\n')
+            found["reached"] += ["another kernel"] * bool(asking.recv(100))
+        except OSError:
+            pass
 """
 
 
@@ -192,10 +206,14 @@ except OSError:
 def test_from_inside_there_is_nothing_to_see_to_change_or_to_reach(rung, tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "the seed")
     (tmp_path / "others work").write_text("hidden")
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(type=socket.SOCK_DGRAM) as post:
+        post.bind(("127.0.0.1", 0))
+        post.setblocking(False)
+        ports = {"port": server.getsockname()[1], "udp": post.getsockname()[1]}
         paths = [str(tmp_path / "others work"), str(master_path("02")), "/etc/shadow", "/proc/1/environ"]
-        source = LOOK_AROUND.format(paths=paths, home=str(tmp_path), port=server.getsockname()[1])
-        found = published(rung, source)
+        found = published(rung, LOOK_AROUND.format(paths=paths, home=str(tmp_path), **ports))
+        with pytest.raises(BlockingIOError):
+            post.recv(10)
     assert not [path for path in found["readable"] if path != "/proc/1/environ" or rung != "bubblewrap"]
     assert found | {"readable": []} == {"secret": None, "readable": [], "writable": [], "reached": []}
 
@@ -205,29 +223,50 @@ def test_from_inside_there_is_nothing_to_see_to_change_or_to_reach(rung, tmp_pat
 @on_linux
 def test_without_a_sandbox_all_of_this_can_be_seen(tmp_path, monkeypatch):
     (tmp_path / "others work").write_text("hidden")
-    source = LOOK_AROUND.format(paths=[str(tmp_path / "others work")], home=str(tmp_path), port=1)
+    source = LOOK_AROUND.format(paths=[str(tmp_path / "others work")], home=str(tmp_path), port=1, udp=1)
     found = published("limits", source)
     assert found["readable"]
     assert str(tmp_path) in found["writable"]
     assert found["secret"] is None  # the environment is clean on every rung
 
 
+PROCESSES = """
+from parlib import data_parallel
+found = data_parallel(lambda x: x * x, range(3), workers=2, backend="processes").result
+"""
+
+
 @pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.parametrize("rung", RUNGS)
 def test_every_rung_runs_honest_work_and_ends_a_loop(rung):
-    assert published(rung, "import numpy as np\nfound = np.arange(3) * 2") == [0, 2, 4]
+    assert published(rung, PROCESSES) == [0, 1, 4]
     verdicts = published(rung, "found = 1\nwhile True:\n    pass", Limits(cell_seconds=1))
     assert verdicts["by-student-x"]["stopped"] == "stopped after 1 seconds"
 
 
 @pytest.mark.long
 @pytest.mark.notebook
-@pytest.mark.parametrize("rung", RUNGS[:2])
-def test_no_process_outlives_its_sandbox(rung):
-    source = "import subprocess\nfound = subprocess.Popen(['sleep', '61.5'], start_new_session=True).pid > 0"
+@pytest.mark.parametrize("rung", RUNGS)
+def test_no_process_and_no_shared_memory_outlives_its_sandbox(rung):
+    before = set(os.listdir("/dev/shm"))
+    source = "import subprocess\nfound = subprocess.Popen(['sleep', '61.5'], start_new_session=True).pid > 0\n"
+    source += "import mmap\nfile = open('/dev/shm/left', 'w+b')\nfile.truncate(9)\nkept = mmap.mmap(file.fileno(), 9)"
     assert published(rung, source) is True
     assert b"61.5" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, check=True).stdout
+    assert not {name for name in set(os.listdir("/dev/shm")) - before if name == "left"}
+
+
+@on_linux
+def test_what_others_keep_in_shared_memory_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(leftovers, "PLACE", str(tmp_path))
+    (tmp_path / "old").touch()
+    names = leftovers.Names()
+    (tmp_path / "others").touch()
+    with (tmp_path / "old").open(), (tmp_path / "ours").open("w"):
+        names.look([os.getpid()])
+    names.clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "others"]
 
 
 def test_a_ladder_says_why_it_stands_no_higher(monkeypatch):

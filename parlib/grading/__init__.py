@@ -9,7 +9,8 @@ counted: nbval compares what came out, in another process. The files, in reading
 `values` (what is published), `course` (what an exercise is), `feedback` (what the student
 sees), `build` (master to student notebook), `intake`, `rebuild`, `nbval_plugin`, `judge`. And a
 whole class, `python -m parlib grade`: `gathering`, `references`, `marking`, `batch`, `journal`,
-`reports`, `grade`; below them `sandbox`, `kernels`, `linux`, `connection`, `worker`, `referee`.
+`reports`, `grade`; below them `sandbox`, `kernels`, `leftovers`, `linux`, `connection`, `worker`,
+`referee`.
 """
 
 from .feedback import NotYet, answered, check, hint

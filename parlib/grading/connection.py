@@ -22,6 +22,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from .leftovers import Names
 from .sandbox import Limits, Refused, Wish, ask, environment, heard, let_go, sockets
 
 __all__ = ["GuardedKernel", "Stopped", "start_kernel"]
@@ -69,6 +70,7 @@ class Alone:
         content = reach | {"ip": reach.get("ip", str(room / "k"))}
         told = {"limits": wish.limits.of_process, "connection": {"folder": str(room), "content": content}}
         (room / "wish.json").write_text(json.dumps(told), encoding="utf-8")
+        self.shared = Names()
         if sys.platform == "linux":
             from .linux import adopt_orphans
 
@@ -96,6 +98,7 @@ class Alone:
         for _ in range(3):  # a process may start another while it is being looked for
             with contextlib.suppress(psutil.NoSuchProcess):
                 family = psutil.Process().children(recursive=True)
+                self.shared.look(member.pid for member in family)
                 for member in family:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         member.kill()
@@ -103,6 +106,7 @@ class Alone:
         if self.process.stdout:
             self.process.stdout.close()
         self.process.wait()
+        self.shared.clear()
 
 
 class GuardedKernel:

@@ -20,6 +20,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from typing import Any
 
 from . import linux
 from .alone import prepared_kernel, set_limits
+from .leftovers import Names
 
 LOOK_AGAIN = 0.1  # seconds between two looks at what a sandbox takes
 
@@ -56,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _serve(listening: socket.socket) -> None:
     connection, _ = listening.accept()
+    if _is_inside(connection):  # a kernel that asks for another, without walls
+        connection.close()
+        return
     if os.fork() == 0:
         listening.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -68,12 +73,25 @@ def _serve(listening: socket.socket) -> None:
     connection.close()
 
 
+def _is_inside(connection: socket.socket) -> bool:
+    """Whether who connects comes from one of our own sandboxes, or is gone already."""
+    asking = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    while asking > 1 and asking != os.getpid():
+        try:
+            told = Path(f"/proc/{asking}/stat").read_text()
+        except OSError:
+            return True
+        asking = int(told.rpartition(")")[2].split()[1])  # its parent
+    return asking == os.getpid()
+
+
 def guard(connection: socket.socket) -> None:
     """Build the sandbox that a connection asks for, start its kernel, and stay until one of them ends."""
     linux.die_with_parent()
     linux.adopt_orphans()
     wish = json.loads(connection.makefile().readline())
     holder = _walls(wish) if wish["rung"] == "bubblewrap" else None
+    shared = Names() if holder is None else None
     ready, go = os.pipe(), os.pipe()
     kernel = os.fork()
     if kernel == 0:
@@ -85,10 +103,14 @@ def guard(connection: socket.socket) -> None:
             linux.read_only("/room")  # the sockets are there: from here on the disk outside cannot be filled
         _say(connection, **({"ready": True} if said == "!" else {"refused": said or "the kernel did not start"}))
         os.write(go[1], b"!")
-        if said == "!" and (why := _watch(connection, kernel, wish, in_sandbox=bool(holder))):
+        if said == "!" and (why := _watch(connection, kernel, wish, shared)):
             _say(connection, ended=why)
     finally:
+        if shared:
+            shared.look(descendants())
         _end(holder)
+        if shared:
+            shared.clear()
 
 
 def _walls(wish: Wish) -> subprocess.Popen[bytes]:
@@ -116,7 +138,8 @@ def _become_kernel(wish: Wish, ready: int, go: int) -> None:
         set_limits(wish["limits"])
         linux.give_up_rights()
         if wish["rung"] == "landlock":
-            linux.shut_in(wish["readable"], wish["writable"])
+            linux.shut_in(wish["readable"], wish["writable"], wish["listable"])
+            linux.no_network()
         start = prepared_kernel(wish["connection"])
         os.write(ready, b"!")
         os.close(ready)
@@ -140,12 +163,14 @@ def _forget_files(*kept: int) -> None:
     os.closerange(low, 1 << 16)
 
 
-def _watch(connection: socket.socket, kernel: int, wish: Wish, in_sandbox: bool) -> str:
+def _watch(connection: socket.socket, kernel: int, wish: Wish, shared: Names | None) -> str:
     """Stay as long as all is well; '' if nobody is connected any longer, else why the kernel had to end."""
     while not select.select([connection], [], [], LOOK_AGAIN)[0]:
         if os.waitpid(kernel, os.WNOHANG)[0]:
             return "the kernel ended"
-        inside = [int(name) for name in os.listdir("/proc") if name.isdigit()] if in_sandbox else descendants()
+        inside = [int(name) for name in os.listdir("/proc") if name.isdigit()] if shared is None else descendants()
+        if shared:
+            shared.look(inside)
         if len(inside) > wish["processes"]:
             return f"it started more than {wish['processes']} processes"
         if sum(map(_memory, inside)) > wish["memory"]:

@@ -32,6 +32,7 @@ __all__ = ["RUNGS", "Limits", "Refused", "Sandbox", "Wish"]
 RUNGS = ("bubblewrap", "landlock", "limits")
 PACKAGES = Path(__file__).resolve().parents[2]  # where parlib is found, also when it was never installed
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
+ABOUT_ONESELF = ("/proc/self", "/sys/fs/cgroup", "/sys/devices/system/cpu")  # libraries loaded, processors to be used
 PREFIX = "parlib-grade-"
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 PRELOAD = ("numpy", "matplotlib.pyplot", "ipykernel.kernelapp", "ipykernel.ipkernel", "parlib.plots", "parlib.grading")
@@ -195,7 +196,8 @@ def ask(wish: Wish, room: Path, connection: dict[str, Any]) -> socket.socket:
     request = {
         "rung": wish.rung,
         "walls": [*wish.walls, "--bind", str(room), "/room", "--chdir", "/tmp"],
-        "readable": wish.readable,
+        "readable": [*wish.readable, *ABOUT_ONESELF],
+        "listable": [str(PACKAGES)],  # where Python looks for parlib: the names there, not what is in the files
         "writable": [home, "/dev/null", "/dev/shm"],
         "home": home,
         "environment": dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR"), home)
