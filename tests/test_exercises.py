@@ -493,12 +493,18 @@ def test_the_solutions_earn_every_point(lesson, capsys):
 
 @pytest.mark.long
 @pytest.mark.notebook
-@every_lesson
-def test_an_unsolved_notebook_earns_nothing_and_is_told_so_kindly(lesson):
-    for one in points_of(HOME / f"{lesson}_exercises.ipynb"):
+def test_an_unsolved_notebook_earns_nothing_and_is_told_so_kindly():
+    for one in points_of(HOME / f"{QUICK}_exercises.ipynb"):
         assert one.points == 0
         missing = one.reason.startswith(f"Exercise {one.exercise.number} is not ")
-        assert missing or one.reason.startswith("yours ")  # there was a number to change, and it is unchanged
+        assert missing or one.reason.startswith("yours ")  # there was something to change, and it is unchanged
+
+
+@every_exercise
+def test_an_unsolved_exercise_is_told_so_kindly(lesson, number, in_place):
+    stub = source_of(part(lesson, "answer", number, student_of))
+    said = said_by_check(lesson, number, stub)
+    assert said.startswith(f"Exercise {number} is not " if "  # change " not in stub else "yours: ")
 
 
 def test_a_stored_value_is_what_the_check_publishes():
