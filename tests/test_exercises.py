@@ -198,6 +198,16 @@ def test_one_number_names_an_exercise_everywhere(lesson, number):
     assert part(lesson, "why", number) is not None
 
 
+LENGTHS = {
+    "Predict": r"One line\.",
+    "Modify": r"[Cc]hange (one|its) (argument|line|number)",
+    "Write": r"About \d lines?\.",
+    "Explain": r"[Ww]rite two sentences",
+    "Stretch": r"About \d lines?\.",
+}
+"""How every task says what is expected."""
+
+
 def headings_of(lesson):
     """The sections of the lesson, so that nobody is sent to look where nothing is."""
     path = next(HOME.parent.glob(f"notebooks/{lesson}_*.ipynb"))
@@ -212,8 +222,23 @@ def test_an_exercise_has_three_hints_a_place_to_look_and_a_warm_line(lesson, num
     assert f"## {section}" in headings_of(lesson)
     assert exercise.yes
     assert exercise.points in (1, 2, 3)
-    if "*Write" in source_of(part(lesson, "task", number)):
-        assert re.search(r"About \d lines?\.", source_of(part(lesson, "task", number)))
+    task = source_of(part(lesson, "task", number))
+    rung = re.search(r"^\*(\w+)\.?\*", task, re.MULTILINE)[1]
+    assert re.search(LENGTHS[rung], task)
+    assert ("```python\n" in task) == (rung in ("Write", "Stretch"))
+
+
+@every_exercise
+def test_the_example_of_a_task_is_true_of_the_model_answer_and_of_no_stub(lesson, number, in_place):
+    example = "\n".join(re.findall(r"```python\n(.*?)```", source_of(part(lesson, "task", number)), re.DOTALL))
+    for notebook, holds in ((master_of(lesson), True), (student_of(lesson), False)):
+        names = {}
+        for cell in notebook["cells"]:
+            mine = slot_of(cell) == "setup" or number_of(slot_of(cell)) == number
+            if mine and cell["cell_type"] == "code" and role_of(slot_of(cell)) not in ("check", "hidden"):
+                exec(source_of(cell), names)
+        with contextlib.nullcontext() if holds or not example else pytest.raises(NotImplementedError):
+            exec(example, names)
 
 
 # ---- Solving, missing, breaking -------------------------------------------------------------------------------------
