@@ -105,7 +105,7 @@ WORKERS = "workers", "ArrowRight", r"timeline of (\d+) workers"
 SIZE = "data size", "ArrowLeft", r"of size (\S+)"
 PANELS = [  # lesson, call of the panel, words of its picture, and moves: slider, key, and which words follow it
     ("03", "explore(", CURVE, [WORKERS, SIZE]),
-    ("04", "explore(", CURVE, [WORKERS, SIZE]),
+    pytest.param("04", "explore(", CURVE, [WORKERS, SIZE], marks=pytest.mark.long),
     pytest.param("05", "explore(", CURVE, [WORKERS, SIZE], marks=pytest.mark.long),
     pytest.param(
         "06",

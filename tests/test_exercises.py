@@ -310,6 +310,7 @@ def test_the_solutions_earn_every_point(lesson, capsys):
     assert capsys.readouterr().out.splitlines()[-1].split() == ["total", str(most), "of", str(most)]
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @every_lesson
 def test_an_unsolved_notebook_earns_nothing_and_is_told_so_kindly(lesson):
