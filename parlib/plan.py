@@ -317,9 +317,13 @@ def check_count(what: str, number: object) -> int:
 
 
 def check_buffer(buffer: object) -> int:
-    """`buffer` as an int ≥ 0; TypeError or ValueError with one sentence otherwise."""
-    no_places = buffer == 0 and not isinstance(buffer, bool)
-    return 0 if no_places else check_count("buffer (places before each next stage)", buffer)
+    """`buffer` as an int ≥ 0; TypeError or ValueError with one sentence otherwise (None is for the caller to see)."""
+    what, any_number = "buffer (places before each next stage)", "or None for any number of places"
+    if isinstance(buffer, bool) or not isinstance(buffer, Integral):
+        raise TypeError(f"{what} must be a whole number of at least 0, {any_number}, not {buffer!r}")
+    if buffer < 0:
+        raise ValueError(f"{what} must be at least 0, {any_number}, not {buffer}")
+    return int(buffer)
 
 
 def check_inputs(inputs: object) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from symtable import symtable
 
 import nbformat
 import pytest
@@ -73,7 +74,12 @@ def picture(page):
 
 
 def slider(page, name):
-    return page.page.get_by_role("slider", name=name, exact=True)
+    return handle(page.page, name)
+
+
+def handle(place, name):
+    """A slider in one place of a page: a cell of a lesson that has several."""
+    return place.get_by_role("slider", name=name, exact=True)
 
 
 def press(page, handle, *keys):
@@ -94,48 +100,80 @@ def measured(page, who):
 # ---- Lessons --------------------------------------------------------------------------------------------------------
 
 
-def panel_of(number, lab, page):
-    """The panel of a lesson, opened by running its cell and the imports that it needs."""
+CURVE = "a simulated timeline of"
+WORKERS = "workers", "ArrowRight", r"timeline of (\d+) workers"
+SIZE = "data size", "ArrowLeft", r"of size (\S+)"
+PANELS = [  # lesson, call of the panel, words of its picture, and moves: slider, key, and which words follow it
+    ("03", "explore(", CURVE, [WORKERS, SIZE]),
+    pytest.param("04", "explore(", CURVE, [WORKERS, SIZE], marks=pytest.mark.long),
+    pytest.param("05", "explore(", CURVE, [WORKERS, SIZE], marks=pytest.mark.long),
+    pytest.param(
+        "06",
+        "explore_assignment(plan, Simulated(latency",
+        "Simulated: yours",
+        [("ways take", "ArrowRight", r"yours (\S+) s")],
+        marks=pytest.mark.long,
+    ),
+]
+
+
+def panel_of(number, call, lab, page):
+    """The cell of a lesson that opens a panel with `call`, after it ran, and before it all that it needs."""
     (lesson,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     folder = Path(lab.root) / f"lesson-{number}"
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".parlib", ".ipynb_checkpoints"))
     page.open(f"{folder.name}/{lesson.name}")
-    for source in cells_needed(lesson):
+    for source in cells_needed(lesson, call):
         run_cell(page, source)
+    return page.page.locator(".jp-Cell.jp-mod-active")
 
 
-@pytest.mark.parametrize("number", ["03", "04"])
-def test_in_lessons_03_and_04_both_sliders_move_by_keyboard_and_the_picture_follows(number, lab, page):
-    panel_of(number, lab, page)
-    expect(status(page)).to_have_text(SIMULATED)
-    press(page, slider(page, "workers"), "ArrowRight")
-    expect(picture(page)).to_have_attribute("alt", re.compile("timeline of 3 workers"))
-    before = re.search(r"of size (\d+)", picture(page).get_attribute("alt"))[1]
-    press(page, slider(page, "data size"), "ArrowLeft")
-    expect(picture(page)).not_to_have_attribute("alt", re.compile(f"of size {before} "))
+@pytest.mark.parametrize(("number", "call", "words", "moves"), PANELS, ids=["03", "04", "05", "06"])
+def test_in_a_lesson_every_slider_moves_by_keyboard_and_the_picture_follows(number, call, words, moves, lab, page):
+    cell = panel_of(number, call, lab, page)
+    shown = cell.locator(f"img[alt*='{words}']")
+    expect(cell.locator(".parlib-status")).to_have_text(SIMULATED)
+    for name, key, follows in moves:
+        before = re.search(follows, shown.get_attribute("alt"))[0]
+        handle(cell, name).press(key)
+        expect(shown).not_to_have_attribute("alt", re.compile(re.escape(before) + r"(?!\d)"))
+        assert re.search(follows, shown.get_attribute("alt"))
     assert page.page.page_errors == page.page.offsite == []
 
 
 def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_curve_appears(lab, page):
-    panel_of("01", lab, page)
+    cell = panel_of("01", "explore(", lab, page)
     expect(status(page)).to_have_text(SIMULATED)
     keys, chosen = (2, "2 workers") if machine().cores > 1 else (3, "1 worker")  # one core measures one worker
-    press(page, slider(page, "workers"), *["ArrowLeft"] * keys)
+    press(page, handle(cell, "workers"), *["ArrowLeft"] * keys)
     expect(picture(page)).to_have_attribute("alt", re.compile(f"timeline of {chosen}"))
     assert measured(page, chosen) > 0
-    press(page, slider(page, "data size"), "ArrowLeft")
+    press(page, handle(cell, "data size"), "ArrowLeft")
     expect(status(page)).to_have_text(NOT_YET)
     assert measured(page, chosen) > 0
     expect(picture(page)).to_have_attribute("alt", re.compile("of size (?!100 ).* solid is measured on this machine"))
     assert page.page.page_errors == page.page.offsite == []
 
 
-def cells_needed(lesson):
-    """The imports of a lesson, and the cell with the panel."""
+def cells_needed(lesson, call):
+    """The cell of a lesson that calls the panel, after the cells that make what it needs."""
     code = [cell.source for cell in nbformat.read(lesson, 4).cells if cell.cell_type == "code"]
-    panel = next(source for source in code if re.search(r"\bexplore\(", source))
-    imports = [source for source in code[: code.index(panel)] if "from parlib.workloads import" in source]
-    return [*imports, panel]
+    panel = next(source for source in code if call in source)
+    needed, missing = [panel], names_read(symtable(panel, "panel", "exec"))
+    for source in reversed(code[: code.index(panel)]):
+        cell = symtable(source, "cell", "exec")
+        made = {name.get_name() for name in cell.get_symbols() if name.is_assigned() or name.is_imported()}
+        if made & missing:
+            needed.insert(0, source)
+            missing = missing - made | names_read(cell)
+    return needed
+
+
+def names_read(scope):
+    """The names that a cell reads, and those that the functions in it take from outside."""
+    whole = scope.get_type() == "module"
+    read = {name.get_name() for name in scope.get_symbols() if name.is_referenced() and (whole or name.is_global())}
+    return read.union(*map(names_read, scope.get_children()))
 
 
 def run_cell(page, source):

@@ -471,7 +471,8 @@ def test_a_pipeline_beside_a_plan_without_opinion_takes_what_the_backend_has():
 
 
 @pytest.mark.parametrize(
-    ("buffer", "error"), [(-1, ValueError), (1.5, TypeError), ("one", TypeError), (True, TypeError), (False, TypeError)]
+    ("buffer", "error"),
+    [(-1, ValueError), (1.5, TypeError), (0.0, TypeError), ("one", TypeError), (True, TypeError), (False, TypeError)],
 )
 def test_a_buffer_is_a_whole_number_of_places_or_none(buffer, error):
     with pytest.raises(error, match=r"buffer .* must be"):

@@ -203,8 +203,11 @@ def test_who_fails_on_something_is_alone_to_blame():
 
 
 def test_a_buffer_below_nothing_and_a_name_for_two_things_are_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^buffer \(places before each next stage\) must be at least 1, not -1$"):
+    told = r"^buffer \(places before each next stage\) must be at least 0, or None for any number of places, not -1$"
+    with pytest.raises(ValueError, match=told):
         pipeline_parallel(abs, abs, data=[1], buffer=-1)
+    for allowed in (0, 1, None):
+        assert pipeline_parallel(abs, abs, data=[1], buffer=allowed).result == [1]
 
     def sauce(): ...
 
