@@ -22,6 +22,7 @@ from .values import MIME, Answered, published, story
 
 __all__ = ["NotYet", "answered", "check", "hint"]
 
+WIDTH = 400  # letters of a value: three runs, or four lines on a screen
 _asked: Counter[str] = Counter()  # how many hints of each exercise were taken since the start
 
 
@@ -53,8 +54,9 @@ def check(exercise: str, answer: Callable[[], object]) -> None:
     _publish(payload, _headline(exercise, value, told, right))
     if not right:
         raise NotYet(_difference(payload, told))
-    if told and isinstance(value, Run):
-        _draw(value)
+    runs = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Run)]
+    if told and runs:
+        _draw(runs[0])
 
 
 def hint(exercise: str) -> None:
@@ -135,8 +137,8 @@ def _headline(exercise: str, value: object, told: dict[str, Any] | None, right: 
 def _difference(payload: dict[str, Any], told: dict[str, Any] | None) -> str:
     assert told is not None  # without an expected answer nothing differs
     lines = {
-        "yours": story(payload["value"]),
-        "expected": told["instead"] or story(told["expected"]),
+        "yours": story(payload["value"], WIDTH),
+        "expected": told["instead"] or story(told["expected"], WIDTH),
         "look": f'{told["look"]}, or call hint("{payload["exercise"]}")',
     }
     return "\n".join(f"{name + ':':10}{line}" for name, line in lines.items())
