@@ -15,6 +15,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import corpus
@@ -348,6 +349,22 @@ def test_who_waited_alone_once_closes_the_room_until_the_next_round():
     assert time.monotonic() - began < 0.2  # at once, so a long queue does not wait one by one
     referee.begin("again")
     assert all("number" in said for said in meet(referee, "ab", 2))
+
+
+def test_every_cell_begins_a_new_round_at_home(monkeypatch):
+    """So what was right may be run again, and what was wrong may be mended."""
+    hooks = []
+    events = SimpleNamespace(register=lambda event, hook: hooks.append((event, hook)))
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(events=events))
+    flame = rendezvous("stove", together=2, units=["a", "b"])
+    ((event, begin),) = hooks
+    assert event == "pre_run_cell"
+    for _ in range(2):
+        begin("a cell")
+        with ThreadPoolExecutor(2) as pool:
+            assert len(set(pool.map(flame, "ab"))) == 2
+    with pytest.raises(NotTogether, match="was here before"):
+        flame("a")
 
 
 def test_a_room_needs_two():
