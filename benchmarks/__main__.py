@@ -30,7 +30,7 @@ from parlib import close, machine
 
 from . import report
 
-PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "streams", "arrays")
+PARTS = ("tiny", "graph", "simulator", "calibration", "slider", "scenes", "learning", "streams", "grading", "arrays")
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = ("numpy", "loky", "joblib", "dask")
 

@@ -4,6 +4,7 @@
     lab        open the lessons in JupyterLab
     slides     lessons as slides, for a room without a kernel
     check      is this exercise notebook right?
+    grade      grade what a class has handed in
     reset      forget predictions, answers and measurements
 
 Thin on purpose: each command parses, calls one function of the library, and prints what it says.
@@ -53,9 +54,23 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="is this exercise notebook right?")
     check.add_argument("notebook", type=Path, help="for example exercises/02_exercises.ipynb")
     check.set_defaults(run=check_exercises)
+    _add_grade(commands)
     reset = commands.add_parser("reset", help="forget predictions, answers and measurements")
     reset.set_defaults(run=forget)
     return parser
+
+
+def _add_grade(commands: Any) -> None:
+    grade = commands.add_parser("grade", help="grade what a class has handed in")
+    grade.add_argument("submissions", nargs="+", type=Path, help="notebooks, folders, or a zip of a learning system")
+    grade.add_argument("--out", type=Path, required=True, help="the folder for grades, feedback and the journal")
+    grade.add_argument("--master", type=Path, help="the notebook with the solutions (the course's own, unless said)")
+    grade.add_argument("--jobs", type=_count, default=1, help="notebooks at a time (1, unless said)")
+    grade.add_argument("--seed", default="", help="what hidden inputs are drawn from (random, and kept, unless said)")
+    grade.add_argument("--force", action="store_true", help="grade again what was graded before")
+    grade.add_argument("--trust", action="store_true", help="grade even where nothing can shut the notebooks in")
+    grade.add_argument("--seconds", type=_count, default=20, help="the longest time for one cell (20, unless said)")
+    grade.set_defaults(run=grade_submissions)
 
 
 # ---- The commands ---------------------------------------------------------------------------------------------------
@@ -74,6 +89,18 @@ def check_exercises(options: argparse.Namespace) -> int:
     from parlib.grading import check_notebook
 
     return check_notebook(options.notebook)
+
+
+def grade_submissions(options: argparse.Namespace) -> int:
+    """Grade what was handed in, and write the reports."""
+    from parlib.grading.grade import Grading, grade
+    from parlib.grading.sandbox import Limits
+
+    limits = Limits(cell_seconds=options.seconds, whole_seconds=6 * options.seconds)
+    how = Grading(
+        options.out, options.master, options.jobs, options.seed, options.force, options.trust, limits=limits
+    )
+    return grade(options.submissions, how)
 
 
 def forget(options: argparse.Namespace) -> int:
@@ -224,6 +251,12 @@ def is_root() -> bool:
 def _port(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 9999):
+        raise argparse.ArgumentTypeError(f"this is a whole number from 1 to 9999, not {text!r}")
     return int(text)
 
 

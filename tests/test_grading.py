@@ -486,6 +486,7 @@ def test_only_right_values_earn_points(tmp_path, capsys):
     assert lines[-1].split() == ["total", "33", "of", "78"]
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 def test_a_loop_without_end_costs_its_own_exercise_and_a_dead_kernel_ends_the_check(home, monkeypatch):
     monkeypatch.setattr(judge, "CELL_SECONDS", 1)

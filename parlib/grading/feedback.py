@@ -17,10 +17,12 @@ from typing import Any
 from ..plan import did_you_mean
 from ..trace import Run
 from .course import find_answers, lesson_of
+from .referee import NotTogether, begin_alone
 from .values import MIME, Answered, published, story
 
 __all__ = ["NotYet", "answered", "check", "hint"]
 
+WIDTH = 400  # letters of a value: three runs, or four lines on a screen
 _asked: Counter[str] = Counter()  # how many hints of each exercise were taken since the start
 
 
@@ -32,6 +34,10 @@ class NotYet(Exception):
         return str(self).splitlines()
 
 
+class NotYetTogether(NotYet):
+    """An exercise that does one thing after the other, where several must be at work at the same time."""
+
+
 def check(exercise: str, answer: Callable[[], object]) -> None:
     """Publish the value of `answer()` and compare it with the expected one.
 
@@ -40,6 +46,7 @@ def check(exercise: str, answer: Callable[[], object]) -> None:
     """
     __tracebackhide__ = True  # a notebook shows where your code went wrong, not ours
     _refuse_misuse(exercise, answer)
+    begin_alone()
     value = _value_of(exercise, answer)
     payload = published(exercise, value)
     told = _told(exercise)
@@ -47,8 +54,9 @@ def check(exercise: str, answer: Callable[[], object]) -> None:
     _publish(payload, _headline(exercise, value, told, right))
     if not right:
         raise NotYet(_difference(payload, told))
-    if isinstance(value, Run):
-        _draw(value)
+    runs = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Run)]
+    if told and runs:
+        _draw(runs[0])
 
 
 def hint(exercise: str) -> None:
@@ -84,6 +92,9 @@ def _value_of(exercise: str, answer: Callable[[], object]) -> object:
         value = answer()
     except NotImplementedError:
         raise NotYet(f'Exercise {exercise} is not written yet. hint("{exercise}") helps you to begin.') from None
+    except NotTogether as error:
+        way_out = "Start all of them before you wait for the first one, and each of them once."
+        raise NotYetTogether(f"{error}. {way_out}") from None
     except Exception as error:
         error.add_note(f'Exercise {exercise}: this error comes from your answer. hint("{exercise}") may help.')
         raise
@@ -126,8 +137,8 @@ def _headline(exercise: str, value: object, told: dict[str, Any] | None, right: 
 def _difference(payload: dict[str, Any], told: dict[str, Any] | None) -> str:
     assert told is not None  # without an expected answer nothing differs
     lines = {
-        "yours": story(payload["value"]),
-        "expected": told["instead"] or story(told["expected"]),
+        "yours": story(payload["value"], WIDTH),
+        "expected": told["instead"] or story(told["expected"], WIDTH),
         "look": f'{told["look"]}, or call hint("{payload["exercise"]}")',
     }
     return "\n".join(f"{name + ':':10}{line}" for name, line in lines.items())

@@ -14,11 +14,13 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Handed", "Unreadable", "read_cells"]
+__all__ = ["Handed", "Unreadable", "cells_of", "read_bytes", "read_cells"]
 
+MOST_CELLS = 2_000  # an honest notebook of exercises has forty
 LARGEST = 20_000_000  # bytes: far above any honest notebook, far below the memory of a laptop
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -42,11 +44,17 @@ class Handed:
 def read_cells(path: str | Path) -> list[Handed]:
     """The cells of the notebook at `path`; `Unreadable` with one sentence where there are none."""
     path = Path(path)
-    content = _as_json(path.name, _as_text(path.name, _as_bytes(path)))
-    return [_handed(cell) for cell in _listed(path.name, content) if isinstance(cell, dict)]
+    return cells_of(path.name, read_bytes(path))
 
 
-def _as_bytes(path: Path) -> bytes:
+def cells_of(name: str, raw: bytes) -> list[Handed]:
+    """The cells of a notebook called `name` with these bytes; `Unreadable` with one sentence where there are none."""
+    cells = _listed(name, _as_json(name, _as_text(name, raw)))
+    return [_handed(cell) for cell in islice((cell for cell in cells if isinstance(cell, dict)), MOST_CELLS)]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of bounded size; `Unreadable` with one sentence if it cannot be had."""
     if not os.path.isfile(path):  # False, too, for a name that no file can have
         raise Unreadable(f"{path.name!r} is not a file: give the path of a notebook")
     try:

@@ -158,7 +158,7 @@ def _in_words(name: str, message: str) -> str:
     if name == "KeyboardInterrupt":
         return f"stopped after {counted(CELL_SECONDS, 'second')}"
     line = (message.strip().splitlines() or [""])[0]
-    return line if name == "NotYet" else f"{name}: {line}"
+    return line if name.startswith("NotYet") else f"{name}: {line}"
 
 
 def _table(name: str, judged: list[Judged]) -> Iterator[str]:

@@ -49,7 +49,8 @@ def pytest_itemcollected(item: Any) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: Any) -> None:
     """Notice at once when the kernel is gone; nbval alone would wait for the whole time of the cell."""
-    if "get_message" not in vars(item.parent.kernel):  # once for each kernel
+    kernel = item.parent.kernel
+    if hasattr(kernel, "kc") and "get_message" not in vars(kernel):  # once for each kernel that is not our own
         item.parent.kernel.get_message = partial(_watchful, item.parent.kernel, item.parent.kernel.get_message)
 
 
@@ -80,7 +81,9 @@ def _verdict(item: Any, call: pytest.CallInfo[None]) -> dict[str, Any]:
     return {
         "cell": item.cell.id,
         "passed": call.excinfo is None,
+        "compared": call.excinfo is None or getattr(call.excinfo.value, "args", ("",))[0] == "Cell outputs differ",
         "published": [output["data"][MIME] for output in outputs if MIME in output.get("data", {})],
         "errors": [[output["ename"], output["evalue"]] for output in outputs if "ename" in output],
-        "stopped": str(call.excinfo.value).splitlines()[0] if call.excinfo else "",
+        "stopped": (str(call.excinfo.value).splitlines() or [""])[0] if call.excinfo else "",
+        "seconds": round(call.duration, 3),
     }

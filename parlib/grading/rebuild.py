@@ -10,7 +10,7 @@ deleted or doubled, nor what outputs, tags and prints the file carries.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,13 +31,18 @@ class _Written:
     after: list[str] = field(default_factory=list)
 
 
-def rebuilt(master: Notebook, exercises: dict[str, Exercise], handed: Iterable[Handed]) -> Notebook:
-    """The notebook that nbval runs; its check cells are named as in the master."""
+def rebuilt(
+    master: Notebook, exercises: dict[str, Exercise], handed: Iterable[Handed], inputs: Mapping[str, str] | None = None
+) -> Notebook:
+    """The notebook that nbval runs; its check cells are named as in the master.
+
+    `inputs` are given once more right before a check: a student may have tried others in between.
+    """
     kept = [cell for cell in master["cells"] if "solution" not in cell["metadata"].get("tags", ())]
     written = _by_slot({slot_of(cell) for cell in kept}, handed)
     cells = [_code("before", number, source) for number, source in enumerate(written[""].after)]
     for cell in kept:
-        cells.extend(_at(cell, exercises, written[slot_of(cell)]))
+        cells.extend(_at(cell, exercises, written[slot_of(cell)], inputs or {}))
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -52,7 +57,7 @@ def _by_slot(slots: set[str], handed: Iterable[Handed]) -> dict[str, _Written]:
     return written
 
 
-def _at(cell: Cell, exercises: dict[str, Exercise], written: _Written) -> Iterator[Cell]:
+def _at(cell: Cell, exercises: dict[str, Exercise], written: _Written, inputs: Mapping[str, str]) -> Iterator[Cell]:
     """The cells that stand for one cell of the master: the student's, then the master's, then notes."""
     slot = slot_of(cell)
     for number, source in enumerate(written.own):
@@ -60,7 +65,8 @@ def _at(cell: Cell, exercises: dict[str, Exercise], written: _Written) -> Iterat
             yield _code(slot, number, source)
     if cell["cell_type"] == "code" and role_of(slot) != "answer":
         reference = [_reference(exercises[number_of(slot)])] if role_of(slot) == "check" else []
-        yield _cell(slot, (TOOLS if reference else "") + source_of(cell), reference)
+        before = f"{TOOLS}{inputs.get(number_of(slot), '')}\n".replace("\n\n", "\n") if reference else ""
+        yield _cell(slot, before + source_of(cell), reference)
     for number, source in enumerate(written.after):
         yield _code(f"note-{slot}", number, source)
 
