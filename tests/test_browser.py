@@ -141,6 +141,7 @@ def test_in_a_lesson_every_slider_moves_by_keyboard_and_the_picture_follows(numb
     assert page.page.page_errors == page.page.offsite == []
 
 
+@pytest.mark.long
 def test_in_lesson_01_both_sliders_move_by_keyboard_and_each_time_a_measured_curve_appears(lab, page):
     cell = panel_of("01", "explore(", lab, page)
     expect(status(page)).to_have_text(SIMULATED)

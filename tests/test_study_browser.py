@@ -150,6 +150,7 @@ def test_controls_have_names_and_speak_what_they_show(lesson):
     assert bare.get_attribute("aria-label") is None, "ipywidgets names its sliders now: accessibility.py may go"
 
 
+@pytest.mark.long
 def test_a_quiz_replies_by_keyboard_is_kept_and_works_without_a_kernel(lesson):
     page, state = lesson('quiz("01")')
     answers = page.cell(1).locator("summary")
