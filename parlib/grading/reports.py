@@ -1,6 +1,6 @@
 """What does a batch leave behind? Tables for the instructor, a page for every student.
 
-    grades.csv      a row for every exercise of every student, and one ALL row
+    grades.csv      a row for every exercise of every file, and one ALL row a student
     grades.json     the same, with isolation, seed, versions, and statistics of every exercise
     grades.xml      the same as JUnit, for programs that read test results
     feedback/       a page for every student: no program needed, nothing loaded, everything escaped
@@ -75,10 +75,20 @@ def write_reports(out: Path, results: list[Result], facts: dict[str, Any]) -> No
 
 
 def rows(result: Result) -> Iterator[tuple[Any, ...]]:
-    """One row for each exercise, and the ALL row."""
+    """One row for each exercise of a file."""
     for mark in result.marks:
         yield (mark.exercise, mark.points, mark.max_points, mark.status, mark.reason, mark.seconds)
-    yield ("ALL", result.points, result.max_points, result.status, result.reason, result.seconds)
+
+
+def total(files: list[Result]) -> tuple[Any, ...]:
+    """The ALL row of a student: all files together, and of an exercise handed in twice the better one."""
+    best: dict[str, Any] = {}
+    for mark in (mark for result in files for mark in result.marks):
+        if mark.exercise not in best or mark.points > best[mark.exercise].points:
+            best[mark.exercise] = mark
+    points, most = (sum(getattr(mark, name) for mark in best.values()) for name in ("points", "max_points"))
+    worst = next((result for result in files if result.status != "graded"), files[0])
+    return ("ALL", points, most, worst.status, worst.reason, round(sum(result.seconds for result in files), 3))
 
 
 def statistics(results: list[Result]) -> dict[str, Any]:
@@ -109,8 +119,11 @@ def _csv(results: list[Result]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for result in results:
-        table.writerows([*map(_cell, (result.student, result.sha256, *row))] for row in rows(result))
+    for student in dict.fromkeys(result.student for result in results):
+        files = [result for result in results if result.student == student]
+        lines = [(result.sha256, *row) for result in files for row in rows(result)]
+        lines.append((" ".join(filter(None, (result.sha256 for result in files))), *total(files)))
+        table.writerows([*map(_cell, (student, *line))] for line in lines)
     return text.getvalue()
 
 
@@ -138,7 +151,7 @@ def _junit(results: list[Result]) -> str:
     suites = ElementTree.Element("testsuites")
     for result in results:
         suite = ElementTree.SubElement(suites, "testsuite", name=_clean(result.student))
-        cases = [row for row in rows(result) if row[0] != "ALL" or not result.marks]
+        cases = [*rows(result)] or [total([result])]
         for number, points, most, status, reason, seconds in cases:
             case = ElementTree.SubElement(suite, "testcase", name=number, time=str(seconds))
             if not points or points < most:
