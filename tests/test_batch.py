@@ -597,16 +597,16 @@ class Tags(HTMLParser):
 
 
 def test_a_student_of_several_files_has_one_all_row_in_which_the_better_try_counts(tmp_path):
-    def result(file, status="graded", **points):
-        marks = [Mark(name.replace("_", "."), "", earned, 2, "right", "", "", 0.1) for name, earned in points.items()]
+    def result(file, points, status="graded"):
+        marks = [Mark(number, "", earned, 2, "right", "", "", 0.1) for number, earned in points.items()]
         return Result("Ann", file, file * 64, status, "why", 1.0, tuple(marks))
 
-    write_reports(tmp_path, [result("a", e2_1=2, e2_2=0), result("b", e2_2=2), result("c", e3_1=1)], {})
+    write_reports(tmp_path, [result("a", {"2.1": 2, "2.2": 0}), result("b", {"2.2": 2}), result("c", {"3.1": 1})], {})
     rows = read_csv(tmp_path)
     assert [row["exercise"] for row in rows].count("ALL") == 1
     assert rows[-1] | {"points": "5", "max_points": "6", "status": "graded", "seconds": "3.0"} == rows[-1]
     assert rows[-1]["sha256"].split() == ["a" * 64, "b" * 64, "c" * 64]
-    write_reports(tmp_path, [result("a", e2_1=2), result("d", "unreadable")], {})
+    write_reports(tmp_path, [result("a", {"2.1": 2}), result("d", {}, "unreadable")], {})
     assert read_csv(tmp_path)[-1]["status"] == "unreadable"  # nobody overlooks what could not be graded
 
 
