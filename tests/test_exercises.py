@@ -281,7 +281,7 @@ BROKEN = {
     "6.5": ("On Monday", ""),
     "6.6": ("busy[chef] += row[chef]", "busy[chef] = row[chef]"),
     "8.1": ("False, False, True, False", "False, True, True, False"),
-    "8.2": ("sharing(workers) +", "2 * sharing(workers) +"),
+    "8.2": ("sharing(workers) + ", ""),
     "8.3": ("s / part - s", "s / part"),
     "8.4": ("1 / speedup - 1 / workers", "1 / speedup"),
     "8.5": ("The fourth", ""),
