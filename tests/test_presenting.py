@@ -209,7 +209,8 @@ def test_a_projector_needs_no_settings_to_begin_with(tmp_path, theme):
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.parametrize(("words", "place", "size"), [("", "/lab/tree/", "14px"), ("--present", "/doc/tree/", "24px")])
-def test_lab_opens_without_news_and_for_a_room_in_large_type(stage, words, place, size):
+def test_lab_opens_without_news_and_for_a_room_in_large_type(stage, tmp_path, monkeypatch, words, place, size):
+    monkeypatch.setenv("JUPYTERLAB_WORKSPACES_DIR", str(tmp_path))  # no tabs that somebody left open
     command = [sys.executable, "-m", "parlib", "lab", "--no-browser", *words.split()]
     stage.context.set_offline(False)
     with subprocess.Popen(command, cwd=NOTEBOOKS.parent, stdout=subprocess.PIPE, text=True) as server:

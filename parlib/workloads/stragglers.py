@@ -85,6 +85,6 @@ class _Bag:
         for other, (theirs, start, kind) in sorted(self.under_way.items()):
             if theirs == task:
                 told = kind if other == worker else GIVEN_UP
-                self.spans.append(Span(f"task[{task}]", told, other, start, start, now, now, now - start, None))
+                self.spans.append(Span(f"{told}[{task}]", told, other, start, start, now, now, now - start, None))
                 del self.under_way[other]
                 heapq.heappush(self.idle, other)
