@@ -25,7 +25,7 @@ from parlib.workloads.network import average, convolutional
 
 from .ceiling import Ceiling
 from .contest import Competitor, Middle, hold, ratio
-from .report import Target, row, seconds_of, table, times_of
+from .report import Target, best_of_ours, row, seconds_of, table, times_of
 
 TITLE = "The arithmetic of AI on two workers"
 SERIAL, CEILING = "serial, BLAS at one thread", "the ceiling: two processes, no data moved"
@@ -251,7 +251,7 @@ def report(records: dict[str, dict[str, Any]]) -> str:
 def _halves(key: str, record: dict[str, Any]) -> str:
     seconds = record["seconds"]
     shares = {name: ratio(seconds[CEILING], times).median for name, times in seconds.items()}
-    best, lines = _best(shares), []
+    best, lines = best_of_ours(shares), []
     for name, times in seconds.items():
         told = f"{shares[name]:.0%}" if name not in (SERIAL, BLAS) and "PyTorch" not in name else ""
         target = Target("of the ceiling", shares[name], at_least=SHARES[record["name"]]) if name == best else ""
@@ -263,15 +263,10 @@ def _hidden(key: str, record: dict[str, Any]) -> str:
     """How much of the time that loading takes alone has vanished behind training: round by round."""
     seconds = {name: np.array(times) for name, times in record["seconds"].items()}
     hidden = {name: Middle.of((seconds[IN_TURN] - times) / seconds[LOADING]) for name, times in seconds.items()}
-    best, lines = _best({name: middle.median for name, middle in hidden.items()}), []
+    best, lines = best_of_ours({name: middle.median for name, middle in hidden.items()}), []
     for name, middle in hidden.items():
         together = name not in (IN_TURN, LOADING, TRAINING)
         told = f"{middle.median:.0%} [{middle.low:.0%} – {middle.high:.0%}]" if together else ""
         target = Target("of loading hidden", middle.median, at_least=SHARES["hidden"]) if name == best else ""
         lines.append(row(name, seconds_of(list(seconds[name])), told, str(target)))
     return table(key, record, ["", "seconds", "hidden", "target"], lines)
-
-
-def _best(shares: dict[str, float]) -> str:
-    """The better of ours: threads or processes may reach a target."""
-    return max((name for name in shares if name.startswith("parlib")), key=shares.__getitem__)

@@ -50,12 +50,12 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class See:
-    """Which digit is in each image: (n, 8, 8, 1) and weights give n numbers, 0 … 9."""
+    """Which digit is in each image: (n, 8, 8, 1), brightness 0 … 16, and weights give n numbers, 0 … 9."""
 
     network: Network
 
     def __call__(self, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return self.network.scores(weights, images).argmax(axis=1)
+        return self.network.scores(weights, images / 16).argmax(axis=1)
 
 
 @cache
@@ -66,8 +66,8 @@ def model() -> Model:
     >>> network.accuracy(weights, digits().test_images, digits().test_labels) > 0.95
     True
     """
-    network = classifier(hidden=(512, 512))
-    return Model(network, train(network, digits().images, digits().labels, epochs=3).weights)
+    network = classifier(hidden=(256, 256))
+    return Model(network, train(network, digits().images, digits().labels, epochs=5).weights)
 
 
 def requests(
@@ -75,18 +75,20 @@ def requests(
     *,
     rate: float = math.inf,
     reading: float = 0.5,
-    images: int = 320,
+    images: int = 1024,
     texts: int = 80,
     seed: int = 0,
 ) -> list[Request]:
     """`count` requests at random moments, `rate` of them a second on average (inf: all at once, at the start).
 
     The gaps between arrivals are exponential, so the arrivals are a Poisson process. A share of
-    `reading` (0 … 1) are `texts` sentences to read, the others `images` digits to see.
+    `reading` (0 … 1) are `texts` sentences to read, the others `images` digits to see, one byte a place, as
+    images travel.
 
     >>> [(request.kind, round(request.arrives, 2)) for request in requests(3, rate=10, seed=3)]
     [('see', 0.01), ('read', 0.05), ('read', 0.19)]
     """
+    pictures = (16 * digits().test_images).astype(np.uint8)
     count, images, texts = check_count("count", count), check_count("images", images), check_count("texts", texts)
     if not rate > 0:
         raise ValueError(f"rate must be a number of requests a second, more than 0, not {rate}")
@@ -98,8 +100,8 @@ def requests(
         if number < reading:
             stream.append(Request("read", _some(sentences(), texts, chance), float(moment)))
         else:
-            places = chance.integers(len(digits().test_images), size=images)
-            stream.append(Request("see", digits().test_images[places], float(moment)))
+            places = chance.integers(len(pictures), size=images)
+            stream.append(Request("see", pictures[places], float(moment)))
     return stream
 
 
