@@ -371,10 +371,10 @@ def parts_of_the_close(lesson: Lesson) -> dict[str, list[Any]]:
 def has_the_right_size(lesson: Lesson) -> Iterator[str]:
     """45 to 80 cells and 900 to 1,600 words, under 300 kB; a short lesson 30 to 65 cells and 450 to 1,200 words.
 
-    Words are whatever stands between spaces in prose cells, code and formulas too.
+    Words are runs of letters and digits in prose cells: in code, formulas and addresses, too.
     """
     (fewest, most), (least, longest) = ((30, 65), (450, 1200)) if lesson.number in SHORT else ((45, 80), (900, 1600))
-    count, prose = len(lesson.cells), sum(len(cell.source.split()) for cell in lesson.prose)
+    count, prose = len(lesson.cells), sum(len(re.findall(r"\w+", cell.source)) for cell in lesson.prose)
     if not fewest <= count <= most:
         yield f"{count} cells, not {fewest} to {most}"
     if not least <= prose <= longest:

@@ -160,7 +160,7 @@ _local = Referee(None, b"a notebook of my own", patience=AT_HOME)
 
 
 def begin_alone(*_: object) -> None:
-    """Open the rooms of this session anew, as every cell and every check does."""
+    """Open the rooms of this notebook anew, as every cell and every check does."""
     _local.begin("")
 
 

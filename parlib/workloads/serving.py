@@ -88,12 +88,12 @@ def requests(
     >>> [(request.kind, round(request.arrives, 2)) for request in requests(3, rate=10, seed=3)]
     [('see', 0.01), ('read', 0.05), ('read', 0.19)]
     """
-    pictures = (16 * digits().test_images).astype(np.uint8)
     count, images, texts = check_count("count", count), check_count("images", images), check_count("texts", texts)
     if not rate > 0:
         raise ValueError(f"rate must be a number of requests a second, more than 0, not {rate}")
     if not 0 <= reading <= 1:
         raise ValueError(f"reading must be a share from 0 to 1, not {reading}")
+    pictures = (16 * digits().test_images).astype(np.uint8)
     chance, stream = np.random.default_rng(seed), []
     arrivals = np.cumsum(chance.exponential(1 / rate, count))
     for moment, number in zip(arrivals, chance.random(count), strict=True):
