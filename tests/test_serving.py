@@ -13,7 +13,7 @@ from parlib.plan import Plan
 from parlib.workloads import equal, sentiment
 from parlib.workloads.digits import digits
 from parlib.workloads.sentiment import feelings, sentences
-from parlib.workloads.serving import Request, model, requests, responses, serve_in_turn, serving_plan
+from parlib.workloads.serving import Request, See, model, requests, responses, serve_in_turn, serving_plan
 
 COSTS = Simulated({"see": 2.0, "read": 1.0})
 
@@ -91,6 +91,16 @@ def test_a_request_to_nobody_is_refused():
 def test_the_classifier_knows_digits_that_it_has_not_seen():
     network, weights = model()
     assert network.accuracy(weights, digits().test_images, digits().test_labels) > 0.95
+
+
+def test_images_that_travel_as_bytes_are_seen_as_the_numbers_they_were():
+    network, weights = model()
+    (request,) = requests(1, reading=0, images=400)
+    assert request.content.dtype == np.uint8
+    scores = network.scores(weights, digits().test_images)
+    bytewise = np.rint(16 * digits().test_images).astype(np.uint8)
+    assert np.array_equal(See(network)(bytewise, weights), scores.argmax(axis=1))
+    assert not np.array_equal(network.scores(weights, 1.0 * bytewise).argmax(axis=1), scores.argmax(axis=1))
 
 
 @settings(max_examples=8, deadline=None)
